@@ -1,6 +1,6 @@
 """The API for operators and applications: API Gateway (REST, IAM) -> the order desk.
 
-Whoever comes here has been authenticated, and allowed this method and path, by API Gateway. Gets proxy events.
+API Gateway has authenticated the caller and allowed this method and path. Receives proxy events.
 """
 
 from __future__ import annotations
@@ -19,6 +19,5 @@ api = build.desk_api()
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answer one request."""
     invocation.began(context)
     return api(event, context)

@@ -1,6 +1,6 @@
 """Place orders: SQS OrderQueue -> provider, at most once.
 
-Gets SQS events; answers with partial batch failures. A message that is no order goes to the dead-letter queue with the reason.
+Receives SQS events; returns partial batch failures. A message that is not an order goes to the dead-letter queue with the reason.
 """
 
 from __future__ import annotations
@@ -24,13 +24,12 @@ api_role = build.api_role()
 
 
 def place(record: SQSRecord) -> None:
-    """Place the order of one message."""
     attribute = record.raw_event.get("messageAttributes", {}).get("correlation_id", {})
-    # It goes into every ledger entry, event and log line: a sender's novel must not.
+    # It goes into every ledger entry, event and log line, so it must be short.
     correlation_id = (attribute.get("stringValue") or record.message_id)[:128]
     logger.append_keys(correlation_id=correlation_id, message_id=record.message_id, order_id=None)
     with failures.of(record) as hand:
-        # Whoever may send to the queue can write any attribute. Who sends is SQS's word.
+        # Whoever may send to the queue can write any attribute, but SQS writes the sender.
         submitted_by = hand.submitted_by if hand.sender == api_role else None
         placer.handle(
             record.body,
@@ -45,6 +44,5 @@ def place(record: SQSRecord) -> None:
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Handle a batch of order messages."""
     invocation.began(context)
     return process_partial_response(event=event, record_handler=place, processor=processor, context=context)

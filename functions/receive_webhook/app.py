@@ -1,8 +1,8 @@
-"""Receive webhooks and postbacks: authenticate, make durable on SyncQueue, answer exactly 200.
+"""Receive webhooks: authenticate, make durable on SyncQueue, answer exactly 200.
 
-401 for whatever cannot be authenticated (no key configured is one case), 404 for a provider without webhooks, 413 beyond the size
-limit, 5xx only where the queue cannot be reached, so that the provider tries again. Telnyx gives a webhook 2 s, so what is imported here counts: no
-httpx, no pydantic, one AWS call a webhook and none to the table.
+401 for what cannot be authenticated (also if no key is configured), 404 for a provider without webhooks, 413 beyond the size limit, 5xx
+only if the queue is unavailable, so that the provider retries. Telnyx gives a webhook 2 s, so imports count: no httpx, no pydantic, one AWS
+call for each webhook and none to the table.
 """
 
 from __future__ import annotations
@@ -16,29 +16,24 @@ from aws_lambda_powertools import Logger, Metrics
 from botocore.config import Config
 
 from numberdesk.services import aws_errors
-from numberdesk.services.receive import (
-    KeyMissingError,
-    NotTakenError,
-    Receiver,
-    webhook_keys,
-)
+from numberdesk.services.receive import KeyMissingError, NotTakenError, Receiver, webhook_keys
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 logger = Logger()
 metrics = Metrics()
-# The provider waits 2 s in all and tries again by itself: fail early.
+# The provider waits 2 s in all and retries automatically: fail early.
 sqs = boto3.client("sqs", config=Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 1}))
 queue_url = os.environ["SYNC_QUEUE_URL"]
 
 
 def send(message: str) -> None:
-    """Make a message durable. Twice does no harm."""
+    """Make a message durable. Sending it twice does no harm."""
     try:
         sqs.send_message(QueueUrl=queue_url, MessageBody=message)
     except Exception as error:
-        # Closed while this process was frozen: it breaks at once, and a new one takes milliseconds.
+        # The connection was closed while this process was frozen; a new one takes milliseconds.
         if not aws_errors.is_stale(error):
             raise
         sqs.send_message(QueueUrl=queue_url, MessageBody=message)
@@ -56,7 +51,7 @@ _REFUSALS = {401: "not authenticated", 404: "not found", 413: "body too large"}
 
 
 def answer(status: int, text: str) -> dict[str, Any]:
-    """Make API Gateway's answer, and count it."""
+    """Return API Gateway's response, and count it."""
     name = "EventsReceived" if status == 200 else "EventsNotDurable" if status >= 500 else "EventsRefused"  # noqa: PLR2004
     metrics.add_metric(name=name, unit="Count", value=1)
     return {"statusCode": status, "headers": {"Content-Type": "text/plain"}, "body": text}
@@ -75,10 +70,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
             "event refused", extra={"resource": event["resource"], "status": error.status, "reason": str(error)}
         )
         return answer(error.status, _REFUSALS.get(error.status, "bad request"))
-    except Exception as error:  # noqa: BLE001 - whatever it is, the provider must try again
-        # Its text and trace may hold the message; AWS's code for it does not.
-        said = {"error": type(error).__name__, "aws": aws_errors.code(error) or None}
-        logger.error("the event could not be made durable", extra=said)  # noqa: TRY400
+    except Exception as error:  # noqa: BLE001 - the provider must retry after any error
+        # The error's text and trace may hold the message; AWS's code does not.
+        extra = {"error": type(error).__name__, "aws": aws_errors.code(error) or None}
+        logger.error("the event could not be made durable", extra=extra)  # noqa: TRY400
         return answer(503, "try again")
     logger.info("event received", extra={"provider": provider, "account": account, "bytes": size})
     return answer(200, "ok")

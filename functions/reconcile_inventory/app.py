@@ -1,7 +1,4 @@
-"""Reconcile inventory: compare what providers say that we own and have on order with the records, each account once a day.
-
-A restored table is reminded of what was erased.
-"""
+"""Reconcile inventory: compare each account with its provider once a day. Also repeats erasures that a restored table lost."""
 
 from __future__ import annotations
 
@@ -19,8 +16,8 @@ reminder = build.reminder()
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:  # noqa: ARG001 - a tick says nothing
-    """Compare the accounts that are due, and say how many were."""
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:  # noqa: ARG001 - a tick has no content
+    """Compare the accounts that are due, and return how many were."""
     invocation.began(context)
     try:
         return {"compared": inventory_reconciler.run(invocation.left)}

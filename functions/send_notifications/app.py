@@ -1,7 +1,7 @@
 """Notify people: SQS NotificationQueue (the bus's events for people) -> their topic, those of one kind as one message.
 
-Gets SQS events, gathered for some seconds, and answers with partial batch failures; any other event is the schedule's tick, which
-sums up what was too much.
+Receives SQS events, gathered for some seconds, and returns partial batch failures; any other event is the schedule's tick, which sends
+summaries of what was held back.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ failures = build.notification_failures()
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Tell what a batch says, then settle its messages one by one."""
+    """Send a batch's messages, then settle its queue messages one by one."""
     invocation.began(context)
     if "Records" not in event:
         notifier.sum_up()

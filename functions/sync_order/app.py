@@ -1,6 +1,6 @@
-"""Look at orders: SQS SyncQueue (wakes and authenticated notifications) -> observe, fold, commit.
+"""Poll orders: SQS SyncQueue (wakes and authenticated webhooks) -> observe, fold, commit.
 
-Gets SQS events; answers with partial batch failures.
+Receives SQS events; returns partial batch failures.
 """
 
 from __future__ import annotations
@@ -25,13 +25,12 @@ senders = build.sync_senders()
 
 
 def sync(record: SQSRecord) -> None:
-    """Act on one wake or notification."""
     logger.append_keys(message_id=record.message_id, correlation_id=record.message_id, order_id=None)
     with failures.of(record) as hand:
         message = json.loads(record.body)
-        # Whoever may send to the queue can write any message. Who sends is SQS's word.
+        # Whoever may send to the queue can write any message, but SQS writes the sender.
         if any(hand.sender not in roles for kind, roles in senders.items() if kind in message):
-            failures.refuse(record, f"sent by {hand.sender}, whose word on this does not count")
+            failures.refuse(record, f"sent by {hand.sender}, who may not send such a message")
         else:
             syncer.handle(message, redelivered=hand.redelivered)
 
@@ -39,6 +38,5 @@ def sync(record: SQSRecord) -> None:
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Handle a batch of sync messages."""
     invocation.began(context)
     return process_partial_response(event=event, record_handler=sync, processor=processor, context=context)

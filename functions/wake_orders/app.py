@@ -1,4 +1,4 @@
-"""Wake orders: every minute, whatever is due goes to its queue, and the way to people is checked."""
+"""Wake orders: every minute, queue what is due, and check that people can be reached."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ subscriptions = build.subscriptions()
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:  # noqa: ARG001 - a tick says nothing
-    """Sweep once, and say how many orders were woken; then see whether people can be reached."""
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:  # noqa: ARG001 - a tick has no content
+    """Sweep once and return how many orders were woken; then count the topic's subscriptions."""
     try:
         return {"woken": waker.sweep()}
     finally:

@@ -38,7 +38,7 @@ BAD: dict[str, tuple[Any, str, str]] = {
     "an unknown field of an item": (body("bad", {**US_LOCAL, "cost": NAME}), "items.0.cost", "not known"),
     "no items": (body(items=[]), "items", "at least 1"),
     "no provider": ({"order_id": "bad", "items": [US_LOCAL]}, "provider", "required"),
-    "an unknown provider": (body(provider=NAME), "provider", "'telnyx', 'telesign' or 'callfire'"),
+    "an unknown provider": (body(provider=NAME), "provider", "callfire, telesign, telnyx"),
     "a bad order id": (body(f"Erika {NAME}"), "order_id", "match"),
     "a long order id": (body("x" * 65), "order_id", "match"),
     "a number that is not E.164": (body("bad", {"numbers": ["0308765432"]}), "items.0.numbers.0", "not an E.164"),

@@ -90,7 +90,7 @@ def test_keyword_that_goes_on_renewing_is_not_taken_for_given_back(world: World)
     [operation] = world.order().operations
     assert operation.state is OperationState.REJECTED
     [told] = people(world)
-    assert "goes on renewing" in told
+    assert "still renews" in told
     # What is renewed all the same, though it once polled as given back, is told by the next comparison.
     world.callfire.configure(keeps_keywords=False)
     assert world.api("POST", "/orders/order-1/numbers/Chocolate/release", {"confirm": "Chocolate"})[0] == 202

@@ -139,7 +139,7 @@ def test_message_that_failed_comes_back_after_a_pause_and_at_last_is_put_aside(
         assert world.deliver(name) == 1
     assert world.peek_raw(queue) == []
     [(_, attributes)] = world.dead_letters(queue.replace("Queue", "DeadLetterQueue"))
-    assert attributes["reason"].startswith(f"failed {MAX_RECEIVES} times, at last with ConnectionError at ")
+    assert attributes["reason"].startswith(f"failed {MAX_RECEIVES} times, last with ConnectionError at ")
 
 
 def test_a_passing_fault_delays_an_order_by_half_a_minute(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

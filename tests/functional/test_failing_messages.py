@@ -59,7 +59,7 @@ def test_message_that_breaks_the_desk_ends_in_the_dead_letter_queue(
         world.pass_time(1081)
     [(put_aside, attributes)] = world.dead_letters()
     assert json.loads(put_aside)["order_id"] == "order-1"
-    assert attributes["reason"].startswith("failed 5 times, at last with TypeError at ")
+    assert attributes["reason"].startswith("failed 5 times, last with TypeError at ")
     assert "Mustermann" not in attributes["reason"]
     lines = [json.loads(line) for line in world.output.getvalue().splitlines() if "message failed" in line]
     assert [line["error"] for line in lines] == ["TypeError"] * 5

@@ -215,7 +215,7 @@ def test_what_a_filter_let_through_is_never_bought(world: World, ignored: str, c
     world.pass_time(20, steps=4, sweep=True)
     assert (world.order().state, world.bought()) == (OrderState.FAILED, 0)
     [message] = told(world, "OrderFailed")
-    assert "results were not what was asked for" in message
+    assert "results did not match" in message
     assert metric(world, "OffersNotFitting") > 0
 
 

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from numberdesk.domain.settings import Timings
 from numberdesk.providers.base import NotSentError, UnreadableError
 from numberdesk.providers.http import BasicAuth, Http
 from tests.support.builders import START
@@ -91,9 +92,8 @@ def http(url: str) -> Http:
         url,
         BasicAuth("login", "password"),
         Clock(),
+        Timings(connect_timeout=5 * SECOND, read_timeout=5 * SECOND),
         accept="application/json",
-        connect_timeout=5 * SECOND,
-        read_timeout=5 * SECOND,
     )
 
 

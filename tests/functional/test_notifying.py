@@ -320,7 +320,7 @@ def test_what_sns_never_takes_ends_among_the_dead_letters_with_the_reason(
     assert world.peek_raw("NotificationQueue") == []
     [(letter, attributes)] = world.dead_letters("NotificationDeadLetterQueue")
     assert json.loads(letter) == json.loads(event(7))
-    assert attributes["reason"].startswith("failed 5 times, at last with UndeliverableError at sns.py:")
+    assert attributes["reason"].startswith("failed 5 times, last with UndeliverableError at sns.py:")
 
 
 @pytest.mark.parametrize(
@@ -334,7 +334,7 @@ def test_what_is_no_event_ends_among_the_dead_letters_and_is_in_nobodys_way(worl
         world.notify()
     [(letter, attributes)] = world.dead_letters("NotificationDeadLetterQueue")
     assert letter == (text or " ")
-    assert attributes["reason"].startswith("failed 5 times, at last with ")
+    assert attributes["reason"].startswith("failed 5 times, last with ")
 
 
 def test_messages_for_which_no_time_is_left_come_again(world: World) -> None:

@@ -62,7 +62,7 @@ def test_sync_never_places(world: World) -> None:
     world.send(wake("order-1", order.wake_at), queue="SyncQueue")
     world.deliver("sync_order")
     assert world.calls() == calls
-    assert world.peek("OrderQueue") == [wake("order-1", order.wake_at)]
+    assert world.peek("OrderQueue") == [{"v": 1, **wake("order-1", order.wake_at)}]
 
 
 @pytest.mark.parametrize(("queue", "function"), [("SyncQueue", "sync_order"), ("OrderQueue", "place_order")])

@@ -60,7 +60,7 @@ def test_secret_that_cannot_be_read_for_now_lets_the_order_wait(
     world.settle()
     order = world.order()
     assert (order.state, is_blocked(world)) == (OrderState.RECEIVED, False)
-    assert "cannot be read just now" in (order.waiting_for or "")
+    assert "cannot be read at the moment" in (order.waiting_for or "")
     assert ChangeKind.PROVIDER_ACCOUNT_BLOCKED not in [kind for kind, _ in world.events()]
     failing.clear()
     world.pass_time(60, steps=4, sweep=True)
@@ -101,7 +101,7 @@ def test_secret_that_is_missing_or_denied_is_the_accounts_fault(
     world.send(body())
     world.settle()
     assert is_blocked(world)
-    assert "cannot be read as JSON; create it or mend it" in (world.order().waiting_for or "")
+    assert "cannot be read as JSON; create or correct it" in (world.order().waiting_for or "")
 
 
 @pytest.mark.parametrize("text", ["no JSON", "[]", '"text"', json.dumps({**SECRETS["telnyx"], "settings": 7})])

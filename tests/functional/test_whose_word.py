@@ -74,7 +74,7 @@ def test_nobody_says_that_an_order_was_bought_but_who_buys(world: World, sender:
     assert world.order() == ours
     [(letter, attributes)] = world.dead_letters("SyncDeadLetterQueue")
     assert json.loads(letter) == bought("order-1", "somebody-elses")
-    assert "whose word on this does not count" in attributes["reason"]
+    assert "who may not send such a message" in attributes["reason"]
 
 
 @pytest.mark.parametrize("sender", STRANGERS)

@@ -16,6 +16,7 @@ from numberdesk.domain.request import InvalidMessageError, read_message
 from numberdesk.domain.settings import Timings
 from numberdesk.domain.statuses import EVENTS, ChangeKind, OrderState
 from numberdesk.providers import registry
+from tests.support.imports import ROOT
 from tests.support.stack import resources, template
 
 HISTORY = examples.events()
@@ -184,3 +185,23 @@ def test_every_row_of_what_the_field_does_names_tests_that_exist() -> None:
         for path, name in named:
             source = (generate.DOCS.parent / path).read_text(encoding="utf-8")
             assert re.search(rf"^(    )?def {name}\(", source, re.MULTILINE), f"{path} has no {name}"
+
+
+def test_architecture_names_what_there_is() -> None:
+    """Each step names a file, and functions that are in it or in one that a step named before."""
+    steps = re.split(r"\n(?=\d+\. |   - |- )", (ROOT / "docs/architecture.md").read_text())
+    named, sources = 0, ""
+    for step in steps:
+        paths = [
+            path
+            for name in re.findall(r"`([a-z_/]+\.py)`", step)
+            for path in (ROOT / name, ROOT / "layers/core/numberdesk" / name)
+            if "/" in name
+        ]
+        there = [path for path in paths if path.exists()]
+        assert len(there) == len(paths) / 2, f"a file is not there: {step}"
+        sources += "".join(path.read_text() for path in there)
+        for name in re.findall(r"`(_[a-z_]+)`", step):
+            named += 1
+            assert f"def {name}(" in sources, f"{name} is in none of them: {step}"
+    assert named

@@ -28,7 +28,7 @@ def _read(path: Path, node: ast.AST, seen: set[ast.AST]) -> Iterator[str]:
     seen.add(node)
     for child in ast.walk(node):
         match child:
-            case ast.Call(func=ast.Name(id="env" | "is_true"), args=[ast.Constant(value=str(name))]):
+            case ast.Call(func=ast.Name(id="env"), args=[ast.Constant(value=str(name))]):
                 yield name
             case ast.Call(func=ast.Name(id="webhook_keys"), args=[_, *schemes]):
                 ways = {f"WebhookAuth.{way.name}": way for way in WebhookAuth}

@@ -180,4 +180,5 @@ def callfire_office(lambdas: int = LAMBDAS) -> Iterator[Office]:
 def keywords(office: Office, count: int) -> None:
     for index in range(count):
         item = {"keywords": [f"CAKE{index}"]}
-        office.desk.order_queue.send(body(f"order-{index:02}", item, provider="callfire"))
+        sent = body(f"order-{index:02}", item, provider="callfire")
+        office.desk.order_queue.send(sent, submitted_by="arn:1")

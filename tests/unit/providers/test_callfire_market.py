@@ -529,7 +529,7 @@ def test_owned_number_that_cannot_be_read_is_not_left_out(odd: str) -> None:
         _provider(_Answers(_list(NUMBER, odd))).candidates(_unclear(LOCAL))
     keywords = f"{KEYWORD}{odd.replace('Number', 'Keyword')}"
     page = _provider(_Answers(_list(keywords))).owned("keywords:0")
-    assert ([item.value for item in page.items], page.unread) == (["CHOCOLATE"], ("a keyword without its word",))
+    assert ([item.value for item in page.items], page.unread) == (["CHOCOLATE"], ("a keyword without its text",))
 
 
 def test_list_of_something_else_is_no_list() -> None:
@@ -615,7 +615,7 @@ def test_keyword_that_is_refused_in_every_form_is_told_where_to_give_it_back() -
 
 def test_keyword_that_renews_all_the_same_is_not_released() -> None:
     answers = _Answers(_list(KEYWORD), _exception(404, "Not found"), httpx.Response(204), _list(KEYWORD))
-    with pytest.raises(OutcomeUnknownError, match="goes on renewing"):
+    with pytest.raises(OutcomeUnknownError, match="still renews"):
         _provider(answers).release("CHOCOLATE", AssetKind.KEYWORD)
 
 

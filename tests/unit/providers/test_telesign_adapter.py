@@ -34,7 +34,7 @@ from numberdesk.providers.base import (
     RefusedError,
     UnreadableError,
 )
-from numberdesk.providers.telesign import answers
+from numberdesk.providers.telesign import responses
 from numberdesk.providers.telesign.adapter import build
 from numberdesk.providers.telesign.capabilities import CAPABILITIES
 
@@ -479,7 +479,7 @@ def test_every_unambiguous_notation_of_numbers_is_read(numbers: object, country:
 def test_number_as_documented_is_read_of_every_country(country: str, number_type: str, told: bool) -> None:
     for stock in Inventory(1).find(Wanted(country, number_type), 5):
         number = stock.phone_number
-        assert answers.number(number[1:], country if told else None) == number
+        assert responses.number(number[1:], country if told else None) == number
 
 
 @pytest.mark.parametrize(
@@ -499,7 +499,7 @@ def test_number_as_documented_is_read_of_every_country(country: str, number_type
 def test_country_tells_a_national_number_from_one_with_its_code(
     written: str, country: str | None, number: str | None
 ) -> None:
-    assert answers.number(written, country) == number
+    assert responses.number(written, country) == number
 
 
 @pytest.mark.parametrize(

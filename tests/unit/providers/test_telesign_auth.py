@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from numberdesk.providers.base import AccountFaultError
-from numberdesk.providers.http import BasicAuth
+from numberdesk.providers.http import BasicAuth, Request
 from numberdesk.providers.telesign.auth import Digest
 
 CUSTOMER_ID = "FFFFFFFF-EEEE-DDDD-1234-AB1234567890"
@@ -43,7 +43,7 @@ def test_published_vectors(method: str, content: bytes, content_type: str, signa
 
 def test_each_request_has_its_own_nonce_and_the_clocks_date() -> None:
     digest = Digest(CUSTOMER_ID, API_KEY, _Clock())
-    first, second = digest("GET", "/v1/resource", b"", ""), digest("GET", "/v1/resource", b"", "")
+    first, second = (digest(Request("GET", "https://rest-ww.telesign.com/v1/resource")).headers for _ in range(2))
     assert first["Date"] == second["Date"] == "Wed, 14 Dec 2016 18:20:12 GMT"
     assert first["x-ts-nonce"] != second["x-ts-nonce"]
     assert first["Authorization"] != second["Authorization"]
@@ -58,4 +58,13 @@ def test_key_that_is_no_base64_is_a_fault_of_the_account_and_is_not_told() -> No
 
 def test_basic_is_customer_id_and_key() -> None:
     # RFC 7617, section 2.1.
-    assert BasicAuth("test", "123\u00a3")("GET", "/", b"", "") == {"Authorization": "Basic dGVzdDoxMjPCow=="}
+    request = next(BasicAuth("test", "123\u00a3").auth_flow(Request("GET", "https://rest-ww.telesign.com/")))
+    assert request.headers["Authorization"] == "Basic dGVzdDoxMjPCow=="
+
+
+def test_the_digest_signs_what_is_sent() -> None:
+    digest = Digest(CUSTOMER_ID, API_KEY, _Clock())
+    url = "https://rest-ww.telesign.com/v1/resource?page=1"
+    headers = digest(Request("POST", url, content=b"test=param", headers={"Content-Type": FORM})).headers
+    signed = digest.sign("POST", "/v1/resource", b"test=param", FORM, date=headers["Date"], nonce=headers["x-ts-nonce"])
+    assert headers["Authorization"] == signed["Authorization"]

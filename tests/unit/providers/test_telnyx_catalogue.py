@@ -224,7 +224,7 @@ def test_failure_is_told_apart(answer: httpx.Response, kind: type[Exception]) ->
 
 def test_catalogue_of_everything_is_refused() -> None:
     telnyx = _Telnyx([])
-    with pytest.raises(RefusedError, match="name either"):
+    with pytest.raises(RefusedError, match="name one of them"):
         telnyx.catalogue(number_type="local")
     assert telnyx.asked == []
 

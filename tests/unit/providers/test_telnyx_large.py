@@ -309,7 +309,7 @@ def poll_at(
         numbers,
         places=sorted(number.value for number in numbers),
         start=start,
-        standing={number.sub_order_id: {DUE} for number in numbers},
+        recorded={number.sub_order_id: {DUE} for number in numbers},
         now=NOW,
         read=read,
         calls_left=lambda: calls - len(asked),

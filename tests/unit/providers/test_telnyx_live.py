@@ -281,7 +281,7 @@ def test_what_was_not_asked_for_is_never_chosen(
 
     simulator.configure(ignored_filters=(ignored,))
     simulator.sell_elsewhere([fitting])
-    with pytest.raises(RefusedError, match=r"\([0-9]+ results were not what was asked for\)"):
+    with pytest.raises(RefusedError, match=r"\([0-9]+ results did not match\)"):
         adapter.plan(_message(_wanted(1, **criteria)))
     assert adapter.search_numbers(Query(Criteria.model_validate({"country": "US", **criteria}))) == []
 
@@ -290,7 +290,7 @@ def test_what_does_not_fit_is_counted_and_told() -> None:
     rows = [{"phone_number": each} for each in (IN_STOCK, ELSEWHERE, "+19295550100", "+19295550101", "+19295550101")]
     plan = _rows(*rows).plan(_message(_wanted(3, area_code="312")))
     assert sorted(_chosen(plan)) == [IN_STOCK, ELSEWHERE]
-    assert plan.shortfall == "item 1: 2 of 3 numbers found (2 results were not what was asked for)"
+    assert plan.shortfall == "item 1: 2 of 3 numbers found (2 results did not match)"
     assert plan.not_fitting == 2
 
 

@@ -467,7 +467,7 @@ def test_event_that_is_not_there_is_refused_with_those_that_are(adapter: Provide
         with pytest.raises(RefusedError) as caught:
             adapter.register(HOOK, event)
         assert str(caught.value) == (
-            "no event is called so; name one of these: Number Order: All number order notifications; "
+            "no event has this name; name one of these: Number Order: All number order notifications; "
             "Requirement Group Status Change: All requirement group notifications; "
             "SIM Card Group Data Limit: Data limit reached"
         )
@@ -654,7 +654,7 @@ def test_setting_on_its_way_out_does_not_count(status: str) -> None:
                 {"id": "c-1", "name": "succeeded", "notification_event_id": "e-1"},
                 {"id": "c-3", "name": "failed", "notification_event_id": "e-1"},
             ],
-            "several events are about .* Number Order Notifications: failed; Number Order Notifications: succeeded$",
+            "more than one event is about .* Number Order Notifications: failed; Number Order Notifications: succeeded$",
         ),
         ([{"id": "c-1", "name": "number_order", "enabled": False}], "there are none"),
         ([{"id": "c-1", "name": "number_order", "supported_channels": ["email"]}], "there are none"),

@@ -10,6 +10,7 @@ from numberdesk.domain.statuses import OPEN_ASSETS, AssetState, Phase
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from numberdesk.domain.listings import Owned
     from numberdesk.domain.order import Order
     from numberdesk.domain.snapshot import AssetRequirementSeen, AssetSeen, Snapshot
 
@@ -113,3 +114,18 @@ def _deadline_override(known: Asset | None, seen: AssetSeen, snapshot: Snapshot)
     if seen.value in snapshot.deadline_overrides:
         return snapshot.deadline_overrides[seen.value]
     return known.deadline_override if known is not None and known.provider_status == seen.provider_status else None
+
+
+def enriched(asset: Asset, owned: Owned | None) -> Asset:
+    """Add to a number what its provider says of it and its order did not: features, costs, and an earlier start."""
+    if owned is None or asset.released_at is not None:
+        return asset
+    is_older = owned.since is not None and (asset.since is None or owned.since < asset.since)
+    richer = asset.with_(
+        features=owned.features if asset.features is None else asset.features,
+        upfront_cost=owned.upfront_cost if asset.upfront_cost is None else asset.upfront_cost,
+        monthly_cost=owned.monthly_cost if asset.monthly_cost is None else asset.monthly_cost,
+        currency=owned.currency if asset.currency is None else asset.currency,
+        since=owned.since if is_older else asset.since,
+    )
+    return asset if richer == asset else richer

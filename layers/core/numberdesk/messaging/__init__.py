@@ -1,1 +1,1 @@
-"""Thin senders for the queues and the event bus; they check partial failures."""
+"""Senders to queues, the event bus and the topic, and the reader of dead-letter queues."""

@@ -1,4 +1,4 @@
-"""The sender to the event bus."""
+"""Publish events on the event bus."""
 
 from __future__ import annotations
 
@@ -18,24 +18,23 @@ SOURCE = "numberdesk"
 MAX_ENTRIES = 10
 """In one PutEvents call."""
 MAX_BYTES = 250_000
-"""Of all entries of one PutEvents call together: EventBridge takes 256 KB, and says that an event is larger than its entry."""
+"""Of all entries of one PutEvents call: EventBridge accepts 256 KB, and an event is larger than its entry."""
 _MAX_OF_A_MESSAGE = 10_000
-"""Characters of the message of an event that is too large by itself."""
+"""Characters of the message in an event that is too large."""
 
 
 class EventBus:
-    """Publishes events (`services.ports.Bus`)."""
+    """Implements `services.ports.Bus`."""
 
     def __init__(self, client: EventBridgeClient, name: str) -> None:
-        """Use this client and bus."""
         self._client = client
         self._name = name
 
     def publish(self, events: Sequence[Event]) -> list[bool]:
-        """Send events and say for each whether the bus accepted it: PutEvents succeeds even if entries fail.
+        """Publish events, and return for each whether the bus accepted it: PutEvents succeeds even if entries fail.
 
         Raises:
-            Exception: of the first call. Whatever goes wrong later, its events and those behind it are not accepted.
+            Exception: the first call failed. If a later one fails, its events and those after it are not accepted.
         """
         accepted: list[bool] = []
         for entries in self._calls(events):
@@ -49,7 +48,7 @@ class EventBus:
         return accepted + [False] * (len(events) - len(accepted))
 
     def _calls(self, events: Sequence[Event]) -> Iterator[list[PutEventsRequestEntryTypeDef]]:
-        """Share events out to calls, by their number and by the sum of their sizes."""
+        """Split events into calls, by their number and total size."""
         call: list[PutEventsRequestEntryTypeDef] = []
         total = 0
         for event in events:
@@ -71,7 +70,7 @@ class EventBus:
             "EventBusName": self._name,
         }
         if entry_size(entry) > MAX_BYTES:
-            # The bus would never take it, and nobody hear of it. The ledger has all of it.
+            # The bus would never accept it. The ledger has all of it.
             message = (
                 f"{str(detail.get('message', ''))[:_MAX_OF_A_MESSAGE]} [Shortened: the order's ledger has the rest.]"
             )
@@ -80,6 +79,6 @@ class EventBus:
 
 
 def entry_size(entry: PutEventsRequestEntryTypeDef) -> int:
-    """Measure an entry as EventBridge does ("Calculating PutEvents event entry size")."""
+    """Return an entry's size as EventBridge counts it ("Calculating PutEvents event entry size")."""
     parts = (entry["Source"], entry["DetailType"], entry["Detail"], *entry.get("Resources", ()))
     return sum(len(part.encode()) for part in parts) + (14 if "Time" in entry else 0)

@@ -1,4 +1,4 @@
-"""The topic that people are told by."""
+"""Send messages to the people topic."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ if TYPE_CHECKING:
 
 
 class SnsTopic:
-    """Sends to one topic (`services.ports.Topic`)."""
+    """Implements `services.ports.Topic`."""
 
     def __init__(self, client: SNSClient, arn: str) -> None:
-        """Use this client and topic."""
         self._client = client
         self._arn = arn
 
     def publish(self, subject: str, text: str) -> None:
-        """Send a message; the subject is that of e-mails."""
+        """Send a message; the subject is for e-mails.
+
+        Raises:
+            UndeliverableError: the topic does not accept it.
+        """
         try:
             self._client.publish(TopicArn=self._arn, Subject=subject, Message=text)
         except (
             self._client.exceptions.InvalidParameterException,
             self._client.exceptions.InvalidParameterValueException,
         ) as error:
-            message = "the topic does not take it"
-            raise UndeliverableError(message) from error
+            raise UndeliverableError("the topic does not accept it") from error
 
     def confirmed(self) -> int:
-        """Ask the topic."""
         found = self._client.get_topic_attributes(TopicArn=self._arn)["Attributes"]
         return int(found["SubscriptionsConfirmed"])

@@ -1,20 +1,22 @@
-# ruff: noqa: ARG002 - the defaults take what they must and use nothing of it
-"""What a provider brings: `plan`, `place`, `find`, `observe`, and what may go wrong, told apart by what it means for money.
+# ruff: noqa: ARG002 - the default methods use none of their arguments
+"""The provider interface, and errors that say whether money may have been spent.
 
-A new provider brings no new state machine: these four, its capabilities as data, and a reader of its webhooks.
+A new provider implements the abstract methods of `Provider`, declares its capabilities as data, and reads its webhooks.
 """
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from numberdesk.domain.text import paragraph
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from numberdesk.domain.catalogue import Specification
     from numberdesk.domain.listings import Offer, OnOrder, Owned, Registration
@@ -31,118 +33,116 @@ _MAX_CODE = 200
 
 
 class ProviderError(Exception):
-    """Something at a provider went wrong. `detail` is ours or the provider's code and title, never personal."""
+    """A call to a provider failed. `detail` is our text or the provider's title, never personal data; `code` is the provider's."""
 
     def __init__(self, detail: str, *, code: str = "") -> None:
-        """Keep what happened and the provider's own code for it, as one harmless line: it goes to people and into logs."""
         self.detail = paragraph(detail, _MAX_DETAIL)
         self.code = paragraph(code, _MAX_CODE)
         super().__init__(f"{self.code}: {self.detail}" if code else self.detail)
 
 
 class RefusedError(ProviderError):
-    """A definite no about this order: nothing was bought by this call.
+    """The provider refused this order or request. This call bought nothing.
 
-    `numbers_unavailable` tells that the chosen numbers could not be had, so that a new search may help.
+    `numbers_unavailable`: another choice of numbers may succeed. `not_fitting`: how many numbers a search found that did not match.
     """
 
     def __init__(self, detail: str, *, code: str = "", numbers_unavailable: bool = False, not_fitting: int = 0) -> None:
-        """Keep whether another choice of numbers could help, and how many were found that were not what was asked for."""
         super().__init__(detail, code=code)
         self.numbers_unavailable = numbers_unavailable
         self.not_fitting = not_fitting
 
 
 NOT_TAKEN = "not_taken"
-"""The code of a refusal that is our own: the adapter saw by itself that its provider has no words for what is asked."""
+"""The code of a refusal by the adapter itself: the provider's API cannot express the request."""
+CLOCK_SKEW = timedelta(seconds=60)
+"""The most by which a provider's clock is assumed to differ from ours."""
+_PAGE_NUMBER = re.compile("[1-9][0-9]*", re.ASCII)
 
 
 class NoSuchThingError(RefusedError):
-    """The provider has nothing of this id."""
+    """The provider has nothing with this id."""
 
 
 class AccountFaultError(ProviderError):
-    """A definite no that holds for every call of the account (key, block, funds, rate): nothing was bought by this call.
+    """The provider refuses every call of the account (key, block, funds, rate limit). This call bought nothing.
 
-    `retry_after` is given where the provider said how long to wait. `throttled` is a 429: a pause, not a block.
+    `throttled`: an HTTP 429, which is a pause and not a block. `retry_after`: how long the provider asks to wait.
     """
 
     def __init__(
         self, detail: str, *, code: str = "", throttled: bool = False, retry_after: timedelta | None = None
     ) -> None:
-        """Keep what kind of fault it is."""
         super().__init__(detail, code=code)
         self.throttled = throttled
         self.retry_after = retry_after
 
 
 class NoSuchAccountError(AccountFaultError):
-    """There is no account of this name: its credentials could never be read. Nobody blocks it, and it has no state."""
+    """No account has this name: its credentials were never read. It has no state and cannot be blocked."""
 
 
 class NotSentError(ProviderError):
-    """The call never left (connection refused, name not found, or too late to send): nothing was bought."""
+    """The call was not sent (connection refused, name not found, too late). It bought nothing."""
 
 
 class OutcomeUnknownError(ProviderError):
-    """The call left and no clear answer came: something may have been bought. Never repeated blindly."""
+    """The call was sent and got no clear answer. It may have bought something, and is never repeated blindly."""
 
 
 class UnreadableError(ProviderError):
-    """A read failed for now (time-out, 5xx, nonsense). Says nothing about any order."""
+    """A read failed for now (time-out, 5xx, unreadable body). It says nothing about any order."""
 
 
 class NotPermittedError(UnreadableError):
-    """This account may not make this very call: its other calls go on. Nothing was read by it, and nothing was bought.
+    """The account may not make this call, although its other calls work. This call read and bought nothing.
 
-    A person can change that at the provider (its level, a verification, a permission of the key), and then it succeeds.
+    It succeeds once a person changes the account's level, its verification or the key's permissions at the provider.
     """
 
 
 class NotAbleError(ProviderError):
-    """The provider's API has nothing of the kind; `capabilities.abilities` says so beforehand."""
+    """The provider's API has no such call, or the account's settings leave it out; see `capabilities.abilities`."""
 
 
 class NoSuchOrderError(ProviderError):
-    """The provider says that it has no order of this id. Absence from one answer proves nothing."""
+    """The provider says that it has no order with this id. One such answer proves nothing."""
 
 
 class SlotBusyError(ProviderError):
-    """This account's next call is too far off to wait for: put the work back for `retry_after`."""
+    """The account's next call slot is too far away to wait for. Try again after `retry_after`."""
 
     def __init__(self, retry_after: timedelta) -> None:
-        """Keep how long to wait."""
         super().__init__(f"the next call slot is {retry_after.total_seconds():.1f} s away")
         self.retry_after = retry_after
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A purchase, ready to be sent. Made by reads only.
+    """A purchase, ready to be sent. Making it only reads.
 
-    `chosen` are the assets it names, where it names any: they are written into the intent before the call.
-    `payload` is what the adapter will send (its own shape: form fields or a JSON body, without the reference).
-    `shortfall` says what of the order could not be had and is left out (only with `partial: accept`).
+    `payload` is what the adapter sends (form fields or a JSON body, without the reference). `chosen` are the assets it names, if it
+    names any: they are recorded in the intent before the call. `shortfall` says what the order will lack (with `partial: accept`).
     """
 
     payload: dict[str, object]
     chosen: tuple[AssetSeen, ...] = ()
     shortfall: str | None = None
     not_fitting: int = 0
-    """How many numbers a search found that were not what was asked for."""
+    """How many numbers a search found that did not match."""
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A definite yes: the provider's id of the order, and its own word for its state where it gave one."""
+    """An order at the provider: its id there, and its status if the provider gave one."""
 
     provider_order_id: str
     provider_status: str | None = None
     over: bool = False
-    """It came to nothing, by the provider's own word: of several that were found, this is not the one to follow."""
+    """It failed, by its status: of several orders found, follow another one."""
     proven: bool = field(default=True, compare=False)
-    """What was found shows whose it is: our reference, or the very numbers and keywords that were asked for by name. As many of the
-    same sort prove nothing: somebody else may have bought them at this account in the same moment."""
+    """It shows our reference, or exactly the numbers and keywords that were requested. As many of the same kind prove nothing: the
+    account may have placed another order at the same moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,7 @@ class Credentials:
     settings: dict[str, object] = field(default_factory=dict)
 
     def value(self, name: str) -> str:
-        """Give one credential.
+        """Return one credential.
 
         Raises:
             AccountFaultError: the secret lacks it.
@@ -169,7 +169,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A search: numbers by criteria, or which of some keywords can be had, or regions."""
+    """A search for numbers or regions by criteria, or for keywords."""
 
     criteria: Criteria | None = None
     keywords: tuple[str, ...] = ()
@@ -178,49 +178,62 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class OwnedPage:
-    """Some of what an account owns, and where to go on; none at the end."""
+    """A page of what an account owns; `cursor` leads to the next page."""
 
     items: tuple[Owned, ...]
     cursor: str | None = None
     unread: tuple[str, ...] = ()
-    """What is listed and could not be read: any of it may be anything of ours."""
+    """Descriptions of rows that could not be read; each may be any of our assets."""
 
 
 @dataclass(frozen=True, slots=True)
 class OrdersPage:
-    """Some of an account's number orders, and where to go on; none at the end."""
+    """A page of an account's number orders; `cursor` leads to the next page."""
 
     items: tuple[OnOrder, ...]
     cursor: str | None = None
     unread: tuple[str, ...] = ()
-    """What is listed and could not be read."""
+    """Descriptions of rows that could not be read."""
+
+
+def page_number(cursor: str | None, first: int = 1, digits: int = 6) -> int:
+    """Return the number in a cursor: a page, or an item's position; `first` where there is no cursor.
+
+    Raises:
+        RefusedError: the cursor is not a number of at most so many digits.
+    """
+    if cursor is not None and (len(cursor) > digits or not _PAGE_NUMBER.fullmatch(cursor)):
+        raise RefusedError("the cursor is not from this list")
+    return int(cursor or first)
 
 
 class Provider(ABC):
-    """One provider, spoken to with one account.
+    """One account of one provider.
 
-    Placing and following orders is what every adapter does. Everything else is something that a provider cannot do, unless its adapter
-    overrides it and its `capabilities.abilities` declare it; a contract test holds the two together.
+    Every adapter places and follows orders. The other methods raise NotAbleError unless the adapter overrides them and its
+    `capabilities.abilities` declare them; a contract test compares the two.
+
+    Any call may also raise AccountFaultError, NotPermittedError or SlotBusyError. Reads raise UnreadableError where they fail for
+    now; a write raises NotSentError or OutcomeUnknownError, and may be repeated without harm, except `place` and `comment`.
     """
 
     can_find: bool
-    """Whether `find` can search all with this account's settings."""
+    """Whether `find` can search everything with this account's settings."""
 
     @abstractmethod
     def plan(
         self, message: OrderMessage, *, exclude: frozenset[str] = frozenset(), reuse: Sequence[Asset] = ()
     ) -> Plan:
-        """Prepare the purchase, reading what must be read first (Telnyx: search). Buys nothing.
+        """Prepare the purchase. Buys nothing, but may read (Telnyx searches).
 
         Args:
             message: the order.
-            exclude: values of assets that an earlier attempt found gone.
-            reuse: the numbers of an earlier attempt whose outcome never became clear: these very ones are ordered again and no
-                others, so that the provider refuses a second sale. Only where numbers are chosen before the purchase.
+            exclude: assets that an earlier attempt found unavailable.
+            reuse: numbers of an earlier attempt with an unknown outcome. Exactly these are ordered again, so that the provider refuses a
+                second sale. Used only where numbers are chosen before the purchase.
 
         Raises:
             RefusedError: nothing fits the order.
-            AccountFaultError, UnreadableError, SlotBusyError: try again later.
         """
 
     @abstractmethod
@@ -234,124 +247,105 @@ class Provider(ABC):
 
     @abstractmethod
     def find(self, order: Order, message: OrderMessage | None) -> list[Placed]:
-        """Look for the purchase of an order whose outcome is unknown: what bears our reference, or else fits it (see `Placed.proven`).
+        """Search for the purchase of an order with an unknown outcome: by our reference, or else by content (see `Placed.proven`).
 
-        `message` is None where the personal part was erased; the order's own `reference` and `request` remain.
-
-        Raises:
-            UnreadableError, AccountFaultError, SlotBusyError: not read; says nothing.
+        `message` is None where personal data was erased; the order's own `reference` and `request` remain.
         """
 
     @abstractmethod
     def observe(self, order: Order) -> Snapshot:
-        """Read the order as it is now. `order.provider_order_id` is set.
+        """Read the order's present state. `order.provider_order_id` is set.
 
         Raises:
-            UnreadableError, NoSuchOrderError, AccountFaultError, SlotBusyError: nothing was seen.
+            NoSuchOrderError: the provider does not know the order.
         """
 
     @abstractmethod
     def what_to_look_for(self, order: Order) -> str:
-        """Tell a person, in a sentence or two, how to find a purchase with an unknown outcome by hand at this provider."""
+        """Return a sentence or two that tell a person how to find a purchase with an unknown outcome at this provider."""
 
     def candidates(self, order: Order) -> list[OnOrder | Owned]:
-        """Name the account's orders, and what it came to own, since the order's last attempt began: what may be of that attempt.
+        """List what the account ordered or acquired since the order's last attempt began and may belong to it.
 
-        Nothing is adopted by it; a person decides. Empty where `find` is as good as it gets.
-
-        Raises:
-            UnreadableError, AccountFaultError, SlotBusyError: not read.
+        Nothing is adopted; a person decides. Empty where `find` already finds everything.
         """
         return []
 
     def cancel(self, order: Order, *, sub_order_id: str | None = None) -> str:
-        """Ask to cancel the order, or one sub order of it: the provider's word for what came of it. What it became, a poll tells.
+        """Cancel the order or one sub order, and return the provider's status. The next poll shows the result.
 
         Raises:
             RefusedError: it can no longer be cancelled.
-            AccountFaultError, NotSentError, OutcomeUnknownError, SlotBusyError: try again later; a repeat does no harm.
-            NotAbleError: the provider has no way to.
         """
         raise NotAbleError("it has no way to cancel orders")
 
-    # Requirements, values, comments. Whatever is written here may be repeated without harm, but `comment`.
+    # Requirements, values, comments
 
     def catalogue(
         self, *, country: str | None = None, number_type: str | None = None, number: str | None = None
     ) -> list[Specification]:
-        """Say what numbers of a country and type take, or one number (E.164).
+        """Return the requirements for numbers of a country and type, or for one number (E.164).
 
         Raises:
             RefusedError: there is no such country or type.
-            AccountFaultError, UnreadableError, SlotBusyError: not read.
         """
         raise NotAbleError("it does not say what is required")
 
     def check_group(self, group_id: str, *, country: str | None, number_type: str | None) -> list[str]:
-        """Say what is wrong with a requirement group for numbers of this country and type; nothing: all is well.
-
-        Raises:
-            AccountFaultError, UnreadableError, SlotBusyError: not read.
-        """
+        """Return what makes a requirement group unusable for numbers of this country and type; empty if nothing does."""
         raise NotAbleError("it has no requirement groups")
 
     def create_address(self, address: Address, reference: str) -> str:
-        """Create an address and give its id.
+        """Create an address and return its id.
 
         Raises:
-            RefusedError: it was not taken.
-            AccountFaultError, NotSentError, OutcomeUnknownError, SlotBusyError: try again later.
+            RefusedError: the provider refused it.
         """
         raise NotAbleError("it takes no values")
 
     def upload_document(self, content: bytes, filename: str, content_type: str, reference: str) -> str:
-        """Upload a document and give its id. Raises as `create_address` does."""
+        """Upload a document and return its id. Raises as `create_address` does."""
         raise NotAbleError("it takes no values")
 
     def supply(
         self, order: Order, values: Mapping[str, str], *, sub_order_id: str | None = None, number: str | None = None
     ) -> str:
-        """Give values by requirement id, for the whole order, one sub order or one number; the provider's word for what came of it.
+        """Supply values by requirement id for the order, one sub order or one number, and return the provider's status.
 
-        All satisfied already is no fault. Raises as `create_address` does.
+        Requirements that are all satisfied already are not an error. Raises as `create_address` does.
         """
         raise NotAbleError("it takes no values")
 
     def attach_group(
         self, order: Order, group_id: str, *, sub_order_id: str | None = None, number: str | None = None
     ) -> str:
-        """Answer with a requirement group: each open sub order, one sub order or one number. Raises as `create_address` does."""
+        """Answer each open sub order, one sub order or one number with a requirement group. Raises as `create_address` does."""
         raise NotAbleError("it has no requirement groups")
 
     def comments(self, sub_order_id: str) -> list[CommentSeen]:
-        """Read the comments of a sub order.
-
-        Raises:
-            AccountFaultError, UnreadableError, SlotBusyError: not read.
-        """
+        """Return the comments of a sub order."""
         raise NotAbleError("it has no comments")
 
     def comment(self, sub_order_id: str, text: str) -> str:
-        """Post a comment and give its id. One call, never repeated blindly. Raises as `create_address` does."""
+        """Post a comment and return its id: one call, never repeated blindly. Raises as `create_address` does."""
         raise NotAbleError("it has no comments")
 
     def mark_read(self, comment_id: str) -> None:
         """Mark a comment as read. Raises as `create_address` does."""
         raise NotAbleError("it has no comments")
 
-    # What can be had, what is owned, and where webhooks go.
+    # Offers, inventory, webhooks
 
     def search_numbers(self, query: Query) -> list[Offer]:
         """Search for numbers. Reserves and buys nothing.
 
         Raises:
             RefusedError: the search itself is wrong.
-            AccountFaultError, UnreadableError, SlotBusyError: not read.
         """
         raise NotAbleError("it has no search for numbers")
 
     def search_keywords(self, query: Query) -> list[Offer]:
-        """Say which of some keywords can be had. Raises as `search_numbers` does."""
+        """Return which of the keywords are available. Raises as `search_numbers` does."""
         raise NotAbleError("it has no keywords")
 
     def search_regions(self, query: Query) -> list[Offer]:
@@ -359,7 +353,11 @@ class Provider(ABC):
         raise NotAbleError("it has no search for regions")
 
     def owned(self, cursor: str | None) -> OwnedPage:
-        """List what the account owns. Raises as `search_numbers` does; a cursor that is none of ours is refused."""
+        """List what the account owns.
+
+        Raises:
+            RefusedError: the cursor is not from this list.
+        """
         raise NotAbleError("it does not list what an account owns")
 
     def orders(self, cursor: str | None) -> OrdersPage:
@@ -367,41 +365,42 @@ class Provider(ABC):
         raise NotAbleError("it does not list its orders")
 
     def release(self, value: str, kind: AssetKind) -> str:
-        """Give a number (E.164) or keyword back: the provider's word for what came of it.
+        """Release a number (E.164) or keyword, and return the provider's status.
 
-        What is paid for goes on: at TeleSign and CallFire to the end of the month that has begun. No further one is billed.
-        A repeat does no harm: what is released already counts as released.
+        TeleSign and CallFire bill it to the end of the current month. What is released already counts as released.
 
         Raises:
             NoSuchThingError: the account does not have it.
-            RefusedError: it is not taken back.
-            AccountFaultError, NotSentError, OutcomeUnknownError, UnreadableError, SlotBusyError: try again later.
+            RefusedError: the provider does not take it back.
         """
         raise NotAbleError("it takes no numbers back")
 
     def registrations(self) -> list[Registration]:
-        """List registered webhooks or postbacks. Raises as `search_numbers` does."""
+        """List the registered webhooks."""
         raise NotAbleError("it has no webhooks to register")
 
     def register(self, url: str, event: str | None) -> Registration:
-        """Register where webhooks go; one that is there already is given back. `event` is the provider's name of it.
+        """Register a webhook, or return the one that is registered already. `event` is the provider's name of the event.
 
         Raises:
-            RefusedError: not taken, or the provider has no such event.
-            AccountFaultError, NotSentError, OutcomeUnknownError, UnreadableError, SlotBusyError: try again later.
+            RefusedError: the provider refused it or has no such event.
         """
         raise NotAbleError("it has no webhooks to register")
 
     def unregister(self, registration_id: str) -> None:
-        """Delete a registration. Raises as `register` does, and NoSuchThingError where there is none of this id."""
+        """Delete a registration.
+
+        Raises:
+            NoSuchThingError: there is none with this id.
+        """
         raise NotAbleError("it has no webhooks to register")
 
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What a webhook claims. Nothing in it is believed; it says where to poll.
+    """What a webhook claims. Nothing in it is believed; it only says which order to poll.
 
-    `says_ended` tells that it claims an end, so that a poll that shows less is followed by more polls.
+    `says_ended`: it claims that the order ended, so a poll that does not show that is followed by more polls.
     """
 
     event_id: str
@@ -413,4 +412,4 @@ class Hint:
 
 
 class NotAHintError(ValueError):
-    """The body of a webhook cannot be read as one: it is kept as unmatched. The message says why, without values."""
+    """The body is not a webhook of its provider: it is kept as unmatched. The message gives the reason without values."""

@@ -1,7 +1,7 @@
-"""Finding the id of what a call made, a purchase above all, in an answer of another notation or shape than the documented one.
+"""Find the id of a created resource in a response that differs from the documented one.
 
-The money is spent by then: an id that can be found saves a person from looking for the order by hand. A wrong one would
-follow somebody else's order, so that it is taken only where everything that could be an id says the same.
+The money is spent by then, and an id that is found saves a person from searching for the order. A wrong id would follow somebody
+else's order, so it is used only where everything in the response that may be an id agrees.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numberdesk.providers.http import Response
 
 _IDS = frozenset({"id", "orderid", "createdid", "numberorderid", "directorderid", "subscriptionid"})
-# What stands around an order. Nothing else is looked into: the ids in it are those of numbers, accounts or requests.
+# What may wrap an order. Ids in anything else belong to numbers, accounts or requests.
 _WRAPPERS = frozenset(
     {
         *("data", "response", "result", "resource", "resourcereference"),
@@ -30,16 +30,16 @@ _FAULTS = frozenset({"error", "errors", "fault", "exception", "resourceexception
 _MARKS = re.compile("[^a-z]")
 _DEEPEST = 5
 _LEAST_BARE = 100_000
-"""CallFire's help page says that an order returns "an int", its id. A smaller one may be a status or a count."""
+"""CallFire's help page says that an order returns "an int", its id. A smaller number may be a status or a count."""
 
 
 def created_id(response: Response, shape: re.Pattern[str], path: str) -> str | None:
-    """Give the id of the order, or whatever was made, that a success speaks of; None where there is none, or more than one.
+    """Return the id of what a successful call created; None where the response shows none, or several.
 
     Args:
         response: a success.
-        shape: what ids of its kind look like at the provider.
-        path: the end of the address of its kind: a `Location` below it names what was made.
+        shape: what the provider's ids look like.
+        path: the path of the resource: a `Location` below it names what was created.
     """
     locations = [response.headers.get("location", "")]
     try:
@@ -61,7 +61,7 @@ def _document(body: bytes) -> object:
 
 
 def _plain(element: Element) -> object:
-    """Write an element as JSON would have it, by local names."""
+    """Convert an element to what JSON would show, by local names."""
     if not len(element) and not element.attrib:
         return (element.text or "").strip()
     shown: dict[str, object] = {name.rpartition("}")[2]: value for name, value in element.attrib.items()}

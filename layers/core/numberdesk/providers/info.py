@@ -1,4 +1,4 @@
-"""What a provider's package says of itself. Standard library only: the webhook receiver imports it, and has 2 s to answer."""
+"""What a provider's package says about itself. Standard library only: the webhook receiver imports it, and has 2 s to answer."""
 
 from __future__ import annotations
 
@@ -7,43 +7,43 @@ from enum import StrEnum
 
 
 class WebhookAuth(StrEnum):
-    """How webhooks prove where they come from. The value is the route at which they arrive."""
+    """How webhooks prove their origin. The value is the route at which they arrive."""
 
     SIGNATURE = "/webhooks/{provider}"
-    """Signed: the package's module `signature` checks them with public keys."""
+    """The package's module `signature` checks their signatures with public keys."""
     TOKEN = "/postbacks/{provider}/{token}"  # noqa: S105  # nosec B105 # a route
-    """A secret token in the path, of which only the SHA-256 is known here."""
+    """The path holds a secret token, of which only the SHA-256 is configured here."""
 
 
 _KEYS = {WebhookAuth.SIGNATURE: "PublicKeys", WebhookAuth.TOKEN: "TokenDigests"}
 _VARIABLES = {WebhookAuth.SIGNATURE: "PUBLIC_KEYS", WebhookAuth.TOKEN: "TOKEN_DIGESTS"}
 
 
-@dataclass(frozen=True, repr=False, eq=False)  # as cheap as it can be made
+@dataclass(frozen=True, repr=False, eq=False)  # for the receiver's cold start
 class ProviderInfo:
-    """One provider. The modules beside it in its package are imported when they are first needed (see `providers.registry`)."""
+    """One provider. The other modules of its package are imported when they are first needed (see `providers.registry`)."""
 
     name: str
-    """Its package's name, and its name in messages, paths, secrets and metrics: lower-case letters."""
+    """The name of its package, and in messages, paths, secrets and metrics: lower-case letters."""
     title: str
-    """Its name as it writes it itself."""
+    """Its name as people write it."""
     hosts: frozenset[str]
-    """The hosts that a base URL may name, beside those of the `ExtraProviderHosts` parameter."""
+    """The hosts that a base URL may name, in addition to the `ExtraProviderHosts` parameter."""
     base_url: str
-    """Where it is spoken to, unless an account's secret says otherwise."""
+    """The base URL, unless an account's secret has another one."""
     webhook: WebhookAuth | None = None
-    """How its webhooks are authenticated; none where it has none."""
+    """How its webhooks are authenticated; None if it sends none."""
 
     @property
     def keys_parameter(self) -> str:
-        """The template's parameter with the keys of its webhooks, such as `TelnyxPublicKeys`; none without webhooks."""
+        """The template parameter with the keys of its webhooks, such as `TelnyxPublicKeys`; empty without webhooks."""
         return f"{self.title.replace(' ', '')}{_KEYS[self.webhook]}" if self.webhook else ""
 
     @property
     def keys_variable(self) -> str:
-        """The environment variable by which they reach a function, such as `TELNYX_PUBLIC_KEYS`; none without webhooks."""
+        """The environment variable with the same keys, such as `TELNYX_PUBLIC_KEYS`; empty without webhooks."""
         return f"{self.name.upper()}_{_VARIABLES[self.webhook]}" if self.webhook else ""
 
 
 class SignatureError(Exception):
-    """A webhook that is not proven to come from its provider, or not lately. The reason holds no value of the request."""
+    """A webhook does not prove that its provider sent it recently. The reason holds no value of the request."""

@@ -1,7 +1,7 @@
-"""Reading phone numbers as live answers write them: E.164 is documented, and other notations come all the same.
+"""Read phone numbers in the notations of live responses; E.164 is documented, and others occur.
 
-What has one reading is read. What has two (digits that are a number of the country with and without its code) has none:
-a number that is told as unread costs a poll, a wrong one costs money.
+A value with one reading is read. One with two (digits that are a number of the country with and without its code) is not: an unread
+number costs a poll, and a wrong one costs money.
 """
 
 from __future__ import annotations
@@ -20,33 +20,37 @@ E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 _SPACES = "[ \t\u00a0\u2009\u202f]"
 _DASHES = "[-\u2010\u2011\u2012\u2013]"
 _SEPARATOR = rf"(?:{_SPACES}?(?:{_DASHES}|[./]){_SPACES}?|{_SPACES})"
-# Single separators only: a masked number (`+14375------`) is none. No letters: an extension or a vanity word is none either.
-# Runs of digits and of blanks are taken whole: shared out in every possible way, a few dozen digits would take for ever.
+# Single separators only, so that a masked number (`+14375------`) does not match. No letters: no extensions, no vanity numbers.
+# Possessive quantifiers: backtracking over a few dozen digits would take forever.
 _WRITTEN = re.compile(
     rf"(?:tel:)?(\+?{_SPACES}?(?:\([0-9]++\)|[0-9]++)(?:{_SEPARATOR}?\([0-9]++\)|{_SEPARATOR}?[0-9]++)*+)", re.ASCII
 )
 _BETWEEN = re.compile(r"[,;|\r\n]+|(?<!\s)\s+(?=\+)")
 _FIELDS = ("phone_number", "phoneNumber", "number", "e164", "value")
-"""Where an object that stands for a number holds it."""
+"""Where an object in place of a number may hold it."""
 _MAX_DIGITS = 18
-_MAX_TOLD = 60
+_MAX_DESCRIBED = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """The numbers that something names, and what of it could not be read, in words that may be told."""
+    """The numbers that a value contains, and descriptions of what could not be read in it."""
 
     read: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
 
 
+def e164(value: object) -> str | None:
+    """Return a number that is already in E.164 with its plus, else None."""
+    return value if isinstance(value, str) and E164.fullmatch(value) else None
+
+
 def number(value: object, *countries: str) -> str | None:
-    """Give a number in E.164 with its plus; None where the value is none, or may be two.
+    """Return a number in E.164 with its plus; None where the value is not a number, or may be two.
 
     Args:
-        value: a string in E.164 or with spaces, dots, hyphens and parentheses, or digits alone; an integer; an object that
-            holds either.
-        countries: where it may be of (ISO 3166-1 alpha-2). Without any, what lacks its plus cannot be read.
+        value: a string in E.164, or with spaces, dots, hyphens and parentheses, or digits only; an integer; an object that holds either.
+        countries: where the number may be from (ISO 3166-1 alpha-2). Without any, a number needs its plus.
     """
     if isinstance(value, dict):
         value = next((it for name in _FIELDS if (it := value.get(name)) not in (None, "")), None)
@@ -68,35 +72,37 @@ def number(value: object, *countries: str) -> str | None:
 
 
 def numbers(value: object, *countries: str) -> Numbers:
-    """Read all the numbers of a list, of one value in place of a list, or of a string that holds several.
+    """Read all numbers of a list, of one value in place of a list, or of a string that holds several.
 
-    Arguments are those of `number`. Nothing is left out in silence: whatever is not read is told.
+    Args:
+        value: the list, value or string; each element as for `number`. Everything that is not read is described in the result.
+        countries: as for `number`.
     """
     read: dict[str, None] = {}
     unread: dict[str, None] = {}
     for item in value if isinstance(value, list) else [value]:
         if item in (None, "", {}):
             if isinstance(value, list):
-                unread[told(item)] = None
+                unread[described(item)] = None
             continue
         found = _several(item, countries)
         read |= dict.fromkeys(found)
         if not found:
-            unread[told(item)] = None
+            unread[described(item)] = None
     return Numbers(tuple(read), tuple(unread))
 
 
-def told(value: object) -> str:
-    """Say what stood where a number was looked for: a string as it is, of anything else its type."""
+def described(value: object) -> str:
+    """Return a string as it is, and for anything else its type: for reports of values that could not be read."""
     match value:
         case None:
             return "(null)"
         case bool():
             return "(true or false)"
         case int() | float():
-            return f"{value}"[:_MAX_TOLD]
+            return f"{value}"[:_MAX_DESCRIBED]
         case str():
-            return (value[:_MAX_TOLD] if value.isprintable() else "(not printable)") if value else "(empty)"
+            return (value[:_MAX_DESCRIBED] if value.isprintable() else "(not printable)") if value else "(empty)"
         case list():
             return "(a list)"
         case _:
@@ -111,23 +117,23 @@ def _several(item: object, countries: tuple[str, ...]) -> list[str]:
     for part in filter(None, map(str.strip, _BETWEEN.split(item))):
         one = number(part, *countries)
         words = part.split()
-        each = [number(provider_status, *countries) for provider_status in words] if len(words) > 1 else []
-        many = [thing for thing in each if thing] if all(each) else []
+        each = [number(word, *countries) for word in words] if len(words) > 1 else []
+        many = [it for it in each if it] if all(each) else []
         if bool(one) == bool(many):
-            # Neither one number nor several, or either.
+            # It is neither one number nor several, or it may be both.
             return []
         found += [one] if one else many
     return found
 
 
 def _readings(digits: str, countries: tuple[str, ...]) -> Iterator[phonenumbers.PhoneNumber | None]:
-    """Give what digits without a plus may mean in these countries: with the country's code, or without."""
+    """Yield what digits without a plus may mean in these countries: with the country code, or without."""
     codes = {code: country for country in countries if (code := phonenumbers.country_code_for_region(country))}
     for code, country in codes.items():
         beyond = digits.removeprefix("00") if digits.startswith("00") else digits
         if beyond.startswith(str(code)):
             yield _parsed(f"+{beyond}", None)
-        # As it is dialled there (with a trunk or an international prefix), and as it stands behind the code.
+        # As dialled there (with a trunk or an international prefix), and as written after the code.
         dialled = _parsed(digits, country)
         yield dialled if dialled is not None and dialled.country_code == code else None
         yield _parsed(f"+{code}{digits}", None)
@@ -141,12 +147,11 @@ def _parsed(written: str, country: str | None) -> phonenumbers.PhoneNumber | Non
 
 
 def _only(readings: Iterable[phonenumbers.PhoneNumber | None]) -> str | None:
-    """Give the one number that is meant: the one in use, else the one that could be; None where there are several."""
+    """Return the one number meant: the valid one, else the possible one; None where there are several."""
     found = [reading for reading in readings if reading is not None]
     in_use = [each for each in found if phonenumbers.is_valid_number(each)]
     possible = [
         each for each in found if phonenumbers.is_possible_number_with_reason(each) == ValidationResult.IS_POSSIBLE
     ]
     meant = {phonenumbers.format_number(each, PhoneNumberFormat.E164) for each in in_use or possible}
-    value = meant.pop() if len(meant) == 1 else ""
-    return value if E164.fullmatch(value) else None
+    return e164(meant.pop()) if len(meant) == 1 else None

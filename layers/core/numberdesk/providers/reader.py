@@ -1,6 +1,6 @@
-"""Reading an answer field by field. Whatever stands there and cannot be read is noted, to be told once: it never just goes missing.
+"""Read a response field by field, and note each value that cannot be read, so that it is reported once and never lost silently.
 
-Absent and null are no fault: live answers leave out most of what is documented.
+Absent and null values are not noted: live responses leave out most of what is documented.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from numberdesk.domain.snapshot import UnknownValue
 from numberdesk.domain.values import is_id
 from numberdesk.providers import json_values, numbers
-from numberdesk.providers.numbers import told
+from numberdesk.providers.numbers import described
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -20,10 +20,9 @@ if TYPE_CHECKING:
 
 
 class Reader:
-    """Reads the answers of one poll. `field` is what to call the place: never a value."""
+    """Reads the responses of one poll. `field` names the place, never a value."""
 
     def __init__(self) -> None:
-        """Begin with nothing noted."""
         self._noted: dict[UnknownValue, None] = {}
 
     @property
@@ -32,12 +31,12 @@ class Reader:
         return tuple(self._noted)
 
     def note(self, field: str, value: object, *, of_asset: bool = False, personal: bool = False) -> None:
-        """Note what cannot be read: as it stands there, or of what is personal its type alone."""
-        provider_status = "(text)" if personal and isinstance(value, str) and value else told(value)
-        self._noted[UnknownValue(field, provider_status, of_asset)] = None
+        """Note a value that cannot be read; of personal data only its type."""
+        description = "(text)" if personal and isinstance(value, str) and value else described(value)
+        self._noted[UnknownValue(field, description, of_asset)] = None
 
     def rows(self, field: str, value: object, *, of_asset: bool = False) -> list[Fields]:
-        """Give the objects of a list; one object in place of a list is a list of one."""
+        """Return the objects of a list; a single object counts as a list of one."""
         if value is None:
             return []
         found = []
@@ -49,14 +48,14 @@ class Reader:
         return found
 
     def text(self, field: str, value: object) -> str | None:
-        """Give an id or a word. A whole number is the id that it writes."""
+        """Return an id or an enumeration value. A whole number is the id that it writes."""
         found = json_values.identifier(value)
         if found is None and value not in (None, ""):
             self.note(field, value)
         return found
 
     def id(self, field: str, value: object) -> str | None:
-        """Give an id by which people ask for something here. One that no path takes is noted, and so is a missing one."""
+        """Return an id for use in paths. One that no path can carry is noted, and so is a missing one."""
         found = self.text(field, value)
         if found is None or not is_id(found):
             self.note(field, value)
@@ -64,7 +63,7 @@ class Reader:
         return found
 
     def enum(self, field: str, value: object, known: Collection[str], *, of_asset: bool = False) -> str | None:
-        """Give a word of an enumeration, however its case and its hyphens are written; one that is not known is noted and given too."""
+        """Return an enumeration value in its known spelling, whatever its case and hyphens; note an unknown one, and return it as it is."""
         found = json_values.text(value)
         if found is None:
             if value not in (None, ""):
@@ -79,19 +78,18 @@ class Reader:
         return found
 
     def instant(self, field: str, value: object) -> datetime | None:
-        """Give an instant."""
         found = json_values.instant(value)
         if found is None and value not in (None, ""):
             self.note(field, value)
         return found
 
     def number(self, field: str, value: object, *countries: str) -> str | None:
-        """Give a number in E.164. Where one is named, none may be missing: an absent one is noted too."""
+        """Return a number in E.164. A number must not be missing, so an absent one is noted too."""
         found = numbers.number(value, *countries)
         if found is None:
             self.note(field, value, of_asset=True)
         return found
 
 
-def _plain(provider_status: str) -> str:
-    return provider_status.strip().casefold().replace("_", "-").replace(" ", "-")
+def _plain(value: str) -> str:
+    return value.strip().casefold().replace("_", "-").replace(" ", "-")

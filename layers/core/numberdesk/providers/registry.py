@@ -1,6 +1,6 @@
-"""The providers that there are: the packages beside this module, each with its `PROVIDER`. Nothing else names them.
+"""The installed providers: every package beside this module, with its `PROVIDER`. No other module lists them.
 
-What lies in a package beside its `PROVIDER` is imported when it is first needed.
+The other modules of a package are imported when they are first needed.
 """
 
 from __future__ import annotations
@@ -27,36 +27,36 @@ def _module(provider: str, name: str = "") -> ModuleType:
     return import_module(f"numberdesk.providers.{provider}{name and f'.{name}'}")
 
 
-# Not `pkgutil`: the receiver would pay for its import.
+# Not `pkgutil`: importing it would slow the receiver's cold start.
 PROVIDERS: dict[str, ProviderInfo] = {
     each.parent.name: _module(each.parent.name).PROVIDER for each in sorted(Path(__file__).parent.glob("*/__init__.py"))
 }
 """By name, in alphabetical order."""
 NAMES = tuple(PROVIDERS)
 
-# The domain knows no provider, and writes to people about all of them.
+# The domain knows no provider, but its texts for people name them.
 TITLES.update((name, info.title) for name, info in PROVIDERS.items())
 
 
 def capabilities(provider: str) -> Capabilities:
-    """What a provider can do, as data."""
+    """Return what a provider can do, as data."""
     value: Capabilities = _module(provider, "capabilities").CAPABILITIES
     return value
 
 
 def statuses(provider: str) -> Mapping[str, Mapping[str, StrEnum]]:
-    """What a provider's words mean, by where they stand: for its page."""
+    """Return what a provider's statuses mean, by place: for its page in docs/providers."""
     value: Mapping[str, Mapping[str, StrEnum]] = _module(provider, "statuses").STATUSES
     return value
 
 
 def call_interval(provider: str, timings: Timings) -> timedelta:
-    """The least time between two calls with one account of a provider; zero is no limit."""
+    """Return the least time between two calls with one account of a provider; zero means no limit."""
     return timings.call_interval.get(provider, capabilities(provider).call_interval)
 
 
 def read_hints(provider: str, body: bytes) -> list[Hint]:
-    """Read what a provider's webhook claims.
+    """Read a provider's webhook.
 
     Raises:
         NotAHintError: the body is not one of its webhooks.
@@ -66,10 +66,10 @@ def read_hints(provider: str, body: bytes) -> list[Hint]:
 
 
 def signature(provider: str) -> ModuleType:
-    """The module that checks a provider's signatures: `is_key(text)`, and `verify(body, headers, keys, now, tolerance)`."""
+    """Return the module with `is_key(text)` and `verify(body, headers, keys, now, tolerance)` for a provider's signatures."""
     return _module(provider, "signature")
 
 
 def adapter(provider: str) -> ModuleType:
-    """The module that talks to a provider: `build(credentials, clock, timings, *, before_call, throttled, transport) -> Provider`."""
+    """Return the module with `build(credentials, clock, timings, *, before_call, throttled, transport) -> Provider`."""
     return _module(provider, "adapter")

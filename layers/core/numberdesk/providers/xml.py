@@ -1,4 +1,4 @@
-"""Reading the XML that providers send, with a parser that refuses every declaration."""
+"""Parse providers' XML, refusing every declaration."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ if TYPE_CHECKING:
 
 
 def parse(body: bytes) -> Element:
-    """Read a document that has no document type, no entities and nothing external.
+    """Parse a document without a document type, entities or external references.
 
     Raises:
-        ValueError: it is not well-formed, or declares what is not allowed. The message holds nothing of the body.
+        ValueError: it is not well-formed, or declares one of these. The message holds nothing of the body.
     """
     try:
         root: Element = fromstring(body, forbid_dtd=True, forbid_entities=True, forbid_external=True)
-    # An encoding that Python does not know is a LookupError; what defusedxml forbids is a ValueError.
+    # An unknown encoding is a LookupError; what defusedxml forbids is a ValueError.
     except (ParseError, LookupError, ValueError) as error:
-        message = f"not XML that is read here ({type(error).__name__})"
-        raise ValueError(message) from None
+        raise ValueError(f"not readable XML ({type(error).__name__})") from None
     return root

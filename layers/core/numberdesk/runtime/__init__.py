@@ -1,5 +1,4 @@
-"""The composition root: settings from the environment, AWS clients, and the services built of them.
+"""The composition root: settings from the environment, AWS clients, and the services built from them.
 
-Only here is the environment read and are AWS clients made (the receiver, whose start is a matter of correctness, has its
-own few lines in its function).
+Nothing else reads the environment or creates AWS clients, except the receiver, whose cold start must be fast.
 """

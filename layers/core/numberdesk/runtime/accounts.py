@@ -1,4 +1,4 @@
-"""Accounts at providers: one Secrets Manager secret each, and the connections made with them."""
+"""Accounts at providers: one Secrets Manager secret each, and connections that use them."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     from numberdesk.services.stores import Gates
 
     class Store(StoredAccounts, Gates, Protocol):
-        """What it needs of the table."""
+        """What `Accounts` needs of the table."""
 
 
 CACHED_SECONDS = 300
 _GOOD_FOR = timedelta(hours=1)
-"""How long the last secret that was read goes on to be used where it cannot be read for now."""
+"""How long the last secret is used while it cannot be read."""
 _FAULTS = {
     "AccessDenied",
     "AccessDeniedException",
@@ -48,15 +48,16 @@ _FAULTS = {
     "ResourceNotFoundException",
     "ValidationException",
 }
-"""Codes of a secret that is missing, denied, about to be deleted or no secret's name. Any other one says nothing about it."""
+"""The secret is missing, denied, about to be deleted, or its name is invalid. Other codes say nothing about it."""
+_CORRECT = "cannot be read as JSON; create or correct it"
 _SLOT_SEEN = timedelta(seconds=1)
-"""How long a reading of a call slot that is not taken holds: within this a 429 that somebody else got stops a run of calls."""
+"""How long a reading of a free call slot counts: so soon does a 429 of another run stop this run's calls."""
 
 
 class Accounts:
-    """Connects to providers (`services.ports.Providers`).
+    """Implements `services.ports.Providers`.
 
-    A secret `<stack>/<provider>/<account>` is a JSON object of texts by the provider's own names (`api_key`, ...), an optional
+    A secret `<stack>/<provider>/<account>` is a JSON object of strings by the provider's own names (`api_key`, ...), an optional
     `base_url`, and an optional object `settings`. It is cached for five minutes.
     """
 
@@ -71,7 +72,6 @@ class Accounts:
         extra_hosts: frozenset[str],
         local_run: bool,
     ) -> None:
-        """Use these; nothing is read yet."""
         self._secrets = SecretsProvider(boto3_client=client)
         self._store = store
         self._clock = clock
@@ -80,19 +80,17 @@ class Accounts:
         self._extra_hosts = extra_hosts
         self._local_run = local_run
         self._used: dict[tuple[str, str], tuple[Credentials, datetime]] = {}
-        """What was read last, and when."""
+        """The last secret of each account, and when it was read."""
         self._recorded: set[tuple[str, str, str]] = set()
-        """Of which table and account it is on record that its credentials were read."""
+        """Tables and accounts for which it is recorded that the credentials were read."""
 
     def connect(
         self, provider: str, account: str, *, fresh: bool = False, guard: Callable[[], None] = lambda: None
     ) -> Provider:
-        """Connect to a provider with an account."""
         interval = registry.call_interval(provider, self._timings)
         credentials = self._credentials(provider, account, fresh=fresh)
         if interval:
-            # Nobody begins what would have to be put back. The wait for a turn comes with the call: here, it would be waited for
-            # twice.
+            # Fail early if the slot is too far away. The wait itself is before the call; here it would happen twice.
             self._slot(provider, account, timedelta(0), self._timings.slot_patience)
         else:
             self._wait_out(provider, account)
@@ -107,12 +105,12 @@ class Accounts:
                 seen_at = self._clock.now()
             guard()
 
-        def throttled(told: timedelta | None) -> None:
-            until = self._clock.now() + (told or self._timings.throttle_pause)
+        def throttled(requested: timedelta | None) -> None:
+            until = self._clock.now() + (requested or self._timings.throttle_pause)
             try:
                 self._store.push_slot(provider, account, until)
             except Exception as error:
-                # What the provider said is worth more than that others are told of it.
+                # The provider's response matters more than pausing other runs.
                 if not aws_errors.is_passing(error):
                     raise
 
@@ -122,7 +120,6 @@ class Accounts:
         return connection
 
     def refresh(self, provider: str, account: str) -> bool:
-        """Read the secret again and say whether it differs from the one used last."""
         used, _ = self._used.get((provider, account), (None, None))
         try:
             return self._credentials(provider, account, fresh=True) != used
@@ -130,40 +127,39 @@ class Accounts:
             return False
 
     def _wait_out(self, provider: str, account: str) -> None:
-        """Wait as long as a 429 holds everybody back, where calls are not spaced."""
+        """Wait while a 429 pauses the account, if its calls are not spaced."""
         patience = self._timings.slot_patience
-        # Again after each wait: somebody may have been told anew meanwhile.
+        # Read again after each wait: another run may have got a 429 meanwhile.
         while wait := self._slot(provider, account, timedelta(0), patience):
             self._clock.sleep(wait)
             patience -= wait
 
     def _slot(self, provider: str, account: str, interval: timedelta, patience: timedelta) -> timedelta:
-        """Take the account's next call slot, or without an interval only look, and say how long to wait."""
+        """Take the account's next call slot, or without an interval only read it, and return how long to wait."""
         now = self._clock.now()
         try:
             return self._store.take_slot(provider, account, now, interval, patience)
         except Exception as error:
-            # Nobody knows whose turn it is. The call has not left: of a purchase, that is not the same as unclear.
+            # Whose turn it is, is unknown. The call was not sent, so a purchase's outcome is not unknown.
             if not aws_errors.is_passing(error):
                 raise
             raise SlotBusyError(self._timings.retry_pause) from None
 
     def _credentials(self, provider: str, account: str, *, fresh: bool) -> Credentials:
-        """Read an account's secret, or give what it was within an hour where it cannot be read for now.
+        """Read an account's secret; if it cannot be read for now, use the last one for up to an hour.
 
         Raises:
             NoSuchAccountError: it is missing or denied, and was never read.
-            AccountFaultError: it is missing, denied or malformed: somebody must mend it.
-            UnreadableError: it cannot be read for now, which says nothing of the account.
+            AccountFaultError: it is missing, denied or malformed: a person must correct it.
+            UnreadableError: it cannot be read for now, which says nothing about the account.
         """
         name = f"{self._stack}/{provider}/{account}"
         now = self._clock.now()
         try:
             secret: Any = self._secrets.get(name, max_age=CACHED_SECONDS, transform="json", force_fetch=fresh)
         except TransformParameterError as error:
-            # The error's text may hold what was read.
-            detail = f"the secret {name} cannot be read as JSON; create it or mend it"
-            raise AccountFaultError(detail, code=type(error).__name__) from None
+            # The error's text may contain the secret.
+            raise AccountFaultError(f"the secret {name} {_CORRECT}", code=type(error).__name__) from None
         except GetParameterError as error:
             cause = error.__cause__ or error.__context__
             said = aws_errors.operation_code(cause) or type(cause or error).__name__
@@ -172,15 +168,12 @@ class Accounts:
             used, read_at = self._used.get((provider, account), (None, now))
             if used is not None and now - read_at <= _GOOD_FOR:
                 return used
-            detail = f"the secret {name} cannot be read just now ({said})"
-            raise UnreadableError(detail) from None
+            raise UnreadableError(f"the secret {name} cannot be read at the moment ({said})") from None
         if not isinstance(secret, dict):
-            detail = f"the secret {name} is no JSON object"
-            raise AccountFaultError(detail, code="secret")
+            raise AccountFaultError(f"the secret {name} is not a JSON object", code="secret")
         settings = secret.get("settings") or {}
         if not isinstance(settings, dict):
-            detail = f"settings in the secret {name} is no JSON object"
-            raise AccountFaultError(detail, code="secret")
+            raise AccountFaultError(f"settings in the secret {name} is not a JSON object", code="secret")
         base_url = str(secret.get("base_url") or registry.PROVIDERS[provider].base_url)
         for url in (base_url, *(value for key, value in settings.items() if key.endswith("base_url") and value)):
             self.check_base_url(provider, str(url))
@@ -191,54 +184,51 @@ class Accounts:
         return credentials
 
     def _record(self, provider: str, account: str, now: datetime) -> None:
-        """Record, once, that there is such an account."""
+        """Record, once, that the account exists."""
         try:
             place = (self._store.table_id(), provider, account)
             if place not in self._recorded:
                 self._store.account_read(provider, account, now)
                 self._recorded.add(place)
         except Exception as error:
-            # What is to be done with it is worth more; it is recorded the next time.
+            # Best effort: the work comes first, and it is recorded the next time.
             if not aws_errors.is_passing(error):
                 raise
 
     def _no_secret(self, provider: str, account: str, name: str, code: str) -> ProviderError:
-        """Tell an account that lost its secret from a name that is none of an account's."""
+        """Return the error for an account that lost its secret, or for a name that no account has."""
         try:
             known = [each for each in self._store.accounts() if each.provider == provider and each.read_at is not None]
         except Exception as error:
             if not aws_errors.is_passing(error):
                 raise
-            return UnreadableError("whether there is such an account cannot be read just now")
+            return UnreadableError("whether this account exists cannot be read at the moment")
         if any(each.name == account for each in known):
-            return AccountFaultError(f"the secret {name} cannot be read as JSON; create it or mend it", code=code)
+            return AccountFaultError(f"the secret {name} {_CORRECT}", code=code)
         there_are = wording.listed(each.name for each in known if each.retired_at is None) or "none yet"
         return NoSuchAccountError(
-            f"there is no account {account}, for its secret {name} cannot be read as JSON; create it or mend it, or name "
-            f"another account; there are: {there_are}",
+            f"there is no account {account}: its secret {name} {_CORRECT}, or name another account; there are: {there_are}",
             code=code,
         )
 
     def check_base_url(self, provider: str, url: str) -> None:
-        """Let credentials go only where they may: https to a listed host, or a local simulator in a local run.
+        """Check that credentials may be sent to a URL: https to a listed host, or a local simulator in a local run.
 
         Raises:
-            AccountFaultError: with what to do.
+            AccountFaultError: they may not; it says what to do.
         """
         try:
             parts = urlsplit(url)
         except ValueError:
-            detail = "base_url is no URL"
-            raise AccountFaultError(detail, code="base_url") from None
+            raise AccountFaultError("base_url is not a URL", code="base_url") from None
         if self._local_run:
-            # The local run speaks to simulators and to nothing else.
             if parts.scheme in ("http", "https") and _is_loopback(parts.hostname):
                 return
-            detail = "a local run speaks to loopback addresses only; set base_url in the account's secret"
-            raise AccountFaultError(detail, code="base_url")
-        if parts.scheme == "https" and parts.hostname in registry.PROVIDERS[provider].hosts | self._extra_hosts:
+            detail = "a local run calls loopback addresses only; set base_url in the account's secret"
+        elif parts.scheme == "https" and parts.hostname in registry.PROVIDERS[provider].hosts | self._extra_hosts:
             return
-        detail = f"base_url must be https to a known host of {provider} or one of the parameter ExtraProviderHosts"
+        else:
+            detail = f"base_url must be https to a known host of {provider} or one of the parameter ExtraProviderHosts"
         raise AccountFaultError(detail, code="base_url")
 
 

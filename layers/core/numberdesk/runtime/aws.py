@@ -1,4 +1,4 @@
-"""AWS clients: one session, made once, with time-outs shorter than the functions'."""
+"""AWS clients of one session, with time-outs shorter than the functions'."""
 
 from __future__ import annotations
 
@@ -23,17 +23,16 @@ CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", 
 
 @cache
 def session() -> boto3.session.Session:
-    """Give the one session; further clients of it are cheap."""
+    """Return the one session; further clients of it are cheap."""
     return boto3.session.Session()
 
 
 def dynamodb() -> DynamoDBClient:
-    """Give a DynamoDB client."""
     return session().client("dynamodb", config=CONFIG)
 
 
 def impatient_dynamodb() -> DynamoDBClient:
-    """Give a DynamoDB client for what can be done without."""
+    """Return a client for calls that the caller can do without."""
     return session().client(
         "dynamodb",
         config=CONFIG.merge(
@@ -43,31 +42,27 @@ def impatient_dynamodb() -> DynamoDBClient:
 
 
 def sqs() -> SQSClient:
-    """Give an SQS client."""
     return session().client("sqs", config=CONFIG)
 
 
 def events() -> EventBridgeClient:
-    """Give an EventBridge client."""
     return session().client("events", config=CONFIG)
 
 
 def s3() -> S3Client:
-    """Give an S3 client whose forms name the bucket's own Region: the global address redirects where a bucket is new."""
+    """Return a client whose forms name the bucket's own Region: the global address redirects while a bucket is new."""
     forms = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
     return session().client("s3", config=CONFIG.merge(forms))
 
 
 def secretsmanager() -> SecretsManagerClient:
-    """Give a Secrets Manager client."""
     return session().client("secretsmanager", config=CONFIG)
 
 
 def sns() -> SNSClient:
-    """Give an SNS client that gives up soon: messages to people come again, and no sweep may hang on the topic."""
+    """Return a client that gives up early: messages to people are retried, and no sweep may hang on the topic."""
     return session().client("sns", config=CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 2})))
 
 
 def ssm() -> Any:
-    """Give an SSM client."""
     return session().client("ssm", config=CONFIG)

@@ -1,10 +1,16 @@
-"""Builds the services from the environment, one function of its own for each Lambda function."""
+"""Build the services from the environment, with one function for each Lambda function.
+
+Each imports only its own services, for a fast cold start.
+"""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
+from numberdesk.domain.costs import Limits
+from numberdesk.domain.notices import Bounds
 from numberdesk.messaging.events import EventBus
 from numberdesk.messaging.sns import SnsTopic
 from numberdesk.messaging.sqs import SqsDeadLetters, SqsQueue, SqsReceived
@@ -12,7 +18,7 @@ from numberdesk.runtime import aws, invocation
 from numberdesk.runtime.clock import SystemClock
 from numberdesk.runtime.failures import Failures
 from numberdesk.runtime.observe import PowertoolsMeter, logger
-from numberdesk.runtime.settings import bounds, env, is_true, keys, limits, timings, zone
+from numberdesk.runtime.settings import env, keys, timings
 from numberdesk.services.desk import Desk
 from numberdesk.services.unreadable import Unreadable
 from numberdesk.storage.marker import Marker
@@ -33,42 +39,38 @@ if TYPE_CHECKING:
 
 
 def order_failures() -> Failures:
-    """Build what holds order messages in hand, and puts those aside that failed too often."""
-    sqs = aws.sqs()
-    dead_letters = SqsDeadLetters(sqs, env("ORDER_DEAD_LETTER_QUEUE_URL"))
-    return Failures(dead_letters, SqsReceived(sqs, env("ORDER_QUEUE_URL")), {env("ORDERS_API_ROLE_ID")})
+    return _failures(env("ORDER_QUEUE_URL"), env("ORDER_DEAD_LETTER_QUEUE_URL"), {api_role()})
 
 
 def sync_failures() -> Failures:
-    """Build what holds sync messages in hand, and puts those aside that failed too often."""
-    sqs = aws.sqs()
-    dead_letters = SqsDeadLetters(sqs, env("SYNC_DEAD_LETTER_QUEUE_URL"))
-    return Failures(dead_letters, SqsReceived(sqs, env("SYNC_QUEUE_URL")), {env("ORDERS_API_ROLE_ID")})
+    return _failures(env("SYNC_QUEUE_URL"), env("SYNC_DEAD_LETTER_QUEUE_URL"), {api_role()})
 
 
 def notification_failures() -> Failures:
-    """Build what holds events for people in hand, and puts those aside that they could not be told of."""
+    return _failures(env("NOTIFICATION_QUEUE_URL"), env("NOTIFICATION_DEAD_LETTER_QUEUE_URL"), set())
+
+
+def _failures(queue_url: str, dead_letter_queue_url: str, vouching: set[str]) -> Failures:
     sqs = aws.sqs()
-    dead_letters = SqsDeadLetters(sqs, env("NOTIFICATION_DEAD_LETTER_QUEUE_URL"))
-    return Failures(dead_letters, SqsReceived(sqs, env("NOTIFICATION_QUEUE_URL")))
+    return Failures(SqsDeadLetters(sqs, dead_letter_queue_url), SqsReceived(sqs, queue_url), vouching)
 
 
 def api_role() -> str:
-    """Give the unique id of orders_api's role: by it a sender is known."""
+    """Return the unique id of orders_api's role, by which a sender is recognised."""
     return env("ORDERS_API_ROLE_ID")
 
 
 def sync_senders() -> Mapping[str, frozenset[str]]:
-    """Say whose word counts on SyncQueue, by what a message says: ids of roles. A wake is believed of anybody: it proves itself."""
+    """Return which roles may send which messages to SyncQueue. Anybody may send a wake: the poll verifies it."""
     return {
         "bought": frozenset({env("PLACE_ORDER_ROLE_ID")}),
-        # What was kept is taken in once more by the API.
-        "event": frozenset({env("RECEIVE_WEBHOOK_ROLE_ID"), env("ORDERS_API_ROLE_ID")}),
+        # The API replays kept webhooks.
+        "event": frozenset({env("RECEIVE_WEBHOOK_ROLE_ID"), api_role()}),
     }
 
 
 _MAX_READ = timedelta(seconds=8)
-"""How long a provider may take to answer somebody who waits: API Gateway gives the whole request 29 s."""
+"""How long a provider may take while a caller waits: API Gateway allows 29 s for the whole request."""
 
 
 def _marker() -> Marker:
@@ -76,7 +78,7 @@ def _marker() -> Marker:
 
 
 def _table(clock: Clock, margin: timedelta, marker: Marker | None = None) -> Table:
-    """Build the table: what is written is tried again until the margin of the invocation."""
+    """Build the table: writes are retried until the margin of the invocation."""
     table = Table(
         aws.dynamodb(),
         env("TABLE_NAME"),
@@ -89,13 +91,13 @@ def _table(clock: Clock, margin: timedelta, marker: Marker | None = None) -> Tab
 
 
 def _reporting(table: Table, clock: Clock) -> Table:
-    """Let rows that cannot be read be told."""
+    """Report rows that cannot be read."""
     table.report = Unreadable(table, clock, PowertoolsMeter(), logger, set())
     return table
 
 
 def _desk(max_read: timedelta = timedelta.max) -> Desk:
-    from numberdesk.runtime.accounts import Accounts  # noqa: PLC0415 - wake_orders has no accounts
+    from numberdesk.runtime.accounts import Accounts  # noqa: PLC0415
 
     clock, times = SystemClock(), timings()
     store = _table(clock, times.write_margin, _marker())
@@ -108,7 +110,7 @@ def _desk(max_read: timedelta = timedelta.max) -> Desk:
         times.with_(read_timeout=min(times.read_timeout, max_read)),
         stack=env("STACK_NAME"),
         extra_hosts=hosts,
-        local_run=is_true("LOCAL_RUN"),
+        local_run=env("LOCAL_RUN") == "true",
     )
     return Desk(
         store=store,
@@ -119,26 +121,24 @@ def _desk(max_read: timedelta = timedelta.max) -> Desk:
         meter=PowertoolsMeter(),
         log=logger,
         timings=times,
-        zone=zone(),
+        zone=ZoneInfo(env("TIME_ZONE")),
     )
 
 
 def placer() -> Placer:
-    """Build what places orders."""
-    from numberdesk.services.place import Placer  # noqa: PLC0415 - each function imports its own service only
+    from numberdesk.services.place import Placer  # noqa: PLC0415
 
     return Placer(
         _desk(),
         SqsDeadLetters(aws.sqs(), env("ORDER_DEAD_LETTER_QUEUE_URL")),
         env("STACK_SCOPE"),
-        limits(),
+        Limits.model_validate_json(env("LIMITS")),
         metadata_name=env("LISTED_METADATA_KEY"),
     )
 
 
 def syncer() -> Syncer:
-    """Build what polls orders."""
-    from numberdesk.services.operations import Operations  # noqa: PLC0415 - each function imports its own service only
+    from numberdesk.services.operations import Operations  # noqa: PLC0415
     from numberdesk.services.sync import Syncer  # noqa: PLC0415
     from numberdesk.storage.files import Bucket  # noqa: PLC0415
 
@@ -148,8 +148,7 @@ def syncer() -> Syncer:
 
 
 def desk_api() -> Api:
-    """Build the API."""
-    from numberdesk.api.app import Api  # noqa: PLC0415 - each function imports its own services only
+    from numberdesk.api.app import Api  # noqa: PLC0415
     from numberdesk.api.caller import Services  # noqa: PLC0415
     from numberdesk.messaging.sqs import SqsLetters  # noqa: PLC0415
     from numberdesk.providers.info import WebhookAuth  # noqa: PLC0415
@@ -175,14 +174,14 @@ def desk_api() -> Api:
             sqs,
             env("ORDER_DEAD_LETTER_QUEUE_URL"),
             env("ORDER_QUEUE_URL"),
-            api=env("ORDERS_API_ROLE_ID"),
+            api=api_role(),
             puts_aside=env("PLACE_ORDER_ROLE_ID"),
         ),
         "sync": SqsLetters(
             sqs,
             env("SYNC_DEAD_LETTER_QUEUE_URL"),
             env("SYNC_QUEUE_URL"),
-            api=env("ORDERS_API_ROLE_ID"),
+            api=api_role(),
             puts_aside=env("SYNC_ORDER_ROLE_ID"),
         ),
     }
@@ -201,8 +200,7 @@ def desk_api() -> Api:
 
 
 def waker() -> Waker:
-    """Build what wakes orders."""
-    from numberdesk.services.wake import Waker  # noqa: PLC0415 - each function imports its own service only
+    from numberdesk.services.wake import Waker  # noqa: PLC0415
 
     sqs = aws.sqs()
     return Waker(
@@ -216,17 +214,16 @@ def waker() -> Waker:
 
 
 def notifier() -> Notifier:
-    """Build what tells people."""
-    from numberdesk.services.notify import Notifier  # noqa: PLC0415 - each function imports its own service only
+    from numberdesk.services.notify import Notifier  # noqa: PLC0415
 
-    # Counting must not hold up what is to be told: where the table does not answer soon it is told uncounted.
+    # Counting must not delay messages: if the table is slow, they are sent uncounted.
     store = Table(aws.impatient_dynamodb(), env("TABLE_NAME"), patience=timedelta)
-    return Notifier(_people(), store, bounds(), SystemClock(), PowertoolsMeter(), logger)
+    bounds = Bounds.model_validate_json(env("MESSAGE_BOUNDS"))
+    return Notifier(_people(), store, bounds, SystemClock(), PowertoolsMeter(), logger)
 
 
 def subscriptions() -> Subscriptions:
-    """Build what watches the way to people."""
-    from numberdesk.services.notify import Subscriptions  # noqa: PLC0415 - each function imports its own service only
+    from numberdesk.services.notify import Subscriptions  # noqa: PLC0415
 
     return Subscriptions(_people(), PowertoolsMeter(), logger)
 
@@ -236,15 +233,13 @@ def _people() -> SnsTopic:
 
 
 def inventory_reconciler() -> InventoryReconciler:
-    """Build what compares accounts with the records."""
-    from numberdesk.services.inventory import InventoryReconciler  # noqa: PLC0415 - each function imports its own service only
+    from numberdesk.services.inventory import InventoryReconciler  # noqa: PLC0415
 
     return InventoryReconciler(_desk())
 
 
 def reminder() -> Reminder:
-    """Build what reminds a restored table of what was erased."""
-    from numberdesk.services.erasing import Eraser, Reminder  # noqa: PLC0415 - each function imports its own service only
+    from numberdesk.services.erasing import Eraser, Reminder  # noqa: PLC0415
     from numberdesk.storage.files import Bucket  # noqa: PLC0415
 
     desk = _desk()
@@ -252,8 +247,7 @@ def reminder() -> Reminder:
 
 
 def publisher() -> Publisher:
-    """Build what publishes events."""
-    from numberdesk.services.publish import Publisher  # noqa: PLC0415 - each function imports its own service only
+    from numberdesk.services.publish import Publisher  # noqa: PLC0415
 
     clock = SystemClock()
     store = _table(clock, timedelta(seconds=10))

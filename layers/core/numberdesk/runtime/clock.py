@@ -7,12 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 
 class SystemClock:
-    """The machine's time (`domain.clock.Clock`)."""
+    """Implements `domain.clock.Clock` with the machine's time."""
 
     def now(self) -> datetime:
-        """Give the present instant in UTC."""
         return datetime.now(UTC)
 
     def sleep(self, duration: timedelta) -> None:
-        """Wait that long."""
         time.sleep(max(duration.total_seconds(), 0))

@@ -1,4 +1,4 @@
-"""Messages in hand: each in its place of a chain, and come back soon where the handling of one fails or its Lambda dies."""
+"""Messages in hand, and what happens when their handling fails or their Lambda dies."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ if TYPE_CHECKING:
     from numberdesk.services.ports import DeadLetters, Received
 
 MAX_RECEIVES = 5
-"""The queues' `maxReceiveCount`. SQS would put the message aside after it too, but without a reason."""
+"""The queues' `maxReceiveCount`. SQS would then put the message aside too, but without a reason."""
 PAUSES = (timedelta(seconds=30), timedelta(minutes=3), timedelta(minutes=12), timedelta(minutes=12))
-"""After each failure but the last. Short at first, and all together longer than most faults of AWS."""
+"""After each failure except the last. Short at first, and together longer than most outages of AWS."""
 MARGIN = timedelta(seconds=10)
-"""A message in hand is hidden this much longer than its Lambda lives: SQS must not hand it out beside one still at work."""
+"""A message in hand is hidden this much longer than its Lambda may run: two runs must not handle it at once."""
 
 
 class Failures:
-    """`with failures.of(record): ...`: lets an error through, so that the message comes again, but not the last time.
+    """`with failures.of(record): ...` lets an error through, so that the message is retried, except at the last try.
 
-    While it is in hand a message is hidden for no longer than the Lambda may still run: if that dies, it is back soon after. What
-    the poller holds, and nobody has in hand yet, keeps the queue's own visibility time-out, six times as long.
+    A message in hand is hidden only as long as the Lambda may still run: if it dies, the message is back soon after. A message that Lambda
+    has received but not handled yet keeps the queue's own visibility time-out, which is six times as long.
     """
 
     def __init__(self, dead_letters: DeadLetters, received: Received, vouching: Collection[str] = ()) -> None:
-        """Use this dead-letter queue, and this queue. `vouching`: ids of the roles that send messages of others again."""
+        """Use these queues. `vouching` are ids of the roles that send others' messages again."""
         self.dead_letters = dead_letters
         self.received = received
         self.vouching = vouching
 
     def of(self, record: SQSRecord) -> _Handling:
-        """Watch the handling of one message; `with` gives what is known of it beside its body."""
+        """Watch the handling of one message; `with` returns what is known of it in addition to its body."""
         return _Handling(self, record)
 
     def refuse(self, record: SQSRecord, reason: str) -> None:
@@ -80,27 +80,27 @@ class _Handling:
             leave(self._token)
 
     def _failed(self, error: Exception) -> bool:
-        """Let it come again, or put it aside; says whether it is done with."""
+        """Hide the message for a retry, or put it aside; return whether it is done with."""
         if isinstance(error, NewerVersionError):
             self._failures.refuse(self._record, str(error))
             return True
-        # Without its text, which may quote what was handled; and the batch processor would say nothing at all.
+        # Without the error's text, which may quote the message. The batch processor logs nothing.
         broke = what_broke(error)
         logger.error("message failed", extra=broke)
         PowertoolsMeter().count("MessagesFailed")
         receives = int(self._record.attributes.approximate_receive_count)
         if receives < MAX_RECEIVES:
-            # Lambda only leaves it where it is.
+            # Lambda itself only leaves it on the queue.
             self._hide(PAUSES[receives - 1])
             return False
         where = broke["trace"][-1] if broke["trace"] else "?"
-        reason = f"failed {receives} times, at last with {broke['error']} at {where}; see the log of message {self._record.message_id}"
+        reason = f"failed {receives} times, last with {broke['error']} at {where}; see the log of message {self._record.message_id}"
         self._failures.put_aside(self._record, reason)
         return True
 
     def _hide(self, duration: timedelta) -> None:
-        """Say when it comes back. Where that fails it comes back as well, later."""
+        """Set when the message comes back. If that fails it comes back too, but later."""
         try:
             self._failures.received.hide(self._record.receipt_handle, duration)
-        except Exception as error:  # noqa: BLE001 - the work itself is more than when it would be repeated
+        except Exception as error:  # noqa: BLE001 - the work matters more than the time of its retry
             logger.warning("visibility not changed", extra=what_broke(error))

@@ -1,4 +1,4 @@
-"""The time that is left to the running invocation. A Lambda process handles one at a time."""
+"""The time left in the current invocation. A Lambda process handles one at a time."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _left: Callable[[], timedelta] | None = None
 
 
 def began(context: LambdaContext) -> None:
-    """Say that an invocation began: every handler whose writes may follow a call that nobody can take back does."""
+    """Record that an invocation began; every handler whose writes may follow an irrevocable call does this first."""
     global _left  # noqa: PLW0603 - there is one at a time
     _left = lambda: timedelta(milliseconds=context.get_remaining_time_in_millis())  # noqa: E731
 
 
 def left() -> timedelta:
-    """Say how long the invocation may still go on."""
+    """Return how long the invocation may still run."""
     return _left() if _left else PATIENCE
 
 
 def until(margin: timedelta) -> Callable[[], timedelta]:
-    """Make what says how long is left but for a margin: for so long a write may be tried again."""
+    """Return a function that returns the time left except for a margin: for so long a write may be retried."""
     return lambda: max(left() - margin, timedelta(0)) if _left else PATIENCE

@@ -1,4 +1,4 @@
-"""Logger and metrics of every function but the receiver's."""
+"""Logger and metrics of every function except the receiver."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ metrics = Metrics()
 
 
 class PowertoolsMeter:
-    """Counts with Powertools Metrics (`services.ports.Meter`)."""
+    """Implements `services.ports.Meter` with Powertools Metrics."""
 
     def count(self, name: str, value: float = 1, *, provider: str | None = None) -> None:
-        """Add to a metric; names ending in `Seconds` or `Bytes` are those. With a provider it is a metric of that provider's own."""
+        """Add to a metric; the unit of names ending in `Seconds` or `Bytes` is that. With a provider it is that provider's own metric."""
         units = {"Seconds": MetricUnit.Seconds, "Bytes": MetricUnit.Bytes}
         unit = next((unit for end, unit in units.items() if name.endswith(end)), MetricUnit.Count)
         if provider is None:

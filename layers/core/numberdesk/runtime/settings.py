@@ -1,12 +1,9 @@
-"""Settings from the environment: required, typed, and with no default that could hide a missing one."""
+"""Settings from the environment: required, typed, and without defaults that could hide a missing one."""
 
 from __future__ import annotations
 
 import os
-from zoneinfo import ZoneInfo
 
-from numberdesk.domain.costs import Limits
-from numberdesk.domain.notices import Bounds
 from numberdesk.domain.settings import Timings
 
 
@@ -16,40 +13,18 @@ def env(name: str) -> str:
     Raises:
         RuntimeError: it is not set.
     """
-    try:
-        return os.environ[name]
-    except KeyError:
-        message = (
+    if name not in os.environ:
+        raise RuntimeError(
             f"the environment variable {name} is not set; the template declares it for each function that reads it"
         )
-        raise RuntimeError(message) from None
+    return os.environ[name]
 
 
 def keys(name: str) -> str:
-    """Read the keys of a provider's webhooks; empty where the template declares none: nobody gets in then."""
+    """Read the keys of a provider's webhooks; empty where the template declares none, and then no webhook is accepted."""
     return os.environ.get(name, "")
 
 
 def timings() -> Timings:
-    """Read the times that the desk keeps from `TIMINGS`, one JSON object; what it leaves out has its default."""
+    """Read the desk's timings from `TIMINGS`, one JSON object; missing ones have their defaults."""
     return Timings.model_validate_json(env("TIMINGS"))
-
-
-def limits() -> Limits:
-    """Read the limits on spending from `LIMITS`, one JSON object; what it leaves out has no limit."""
-    return Limits.model_validate_json(env("LIMITS"))
-
-
-def bounds() -> Bounds:
-    """Read the bounds on messages to people from `MESSAGE_BOUNDS`, one JSON object; what it leaves out has its default."""
-    return Bounds.model_validate_json(env("MESSAGE_BOUNDS"))
-
-
-def zone() -> ZoneInfo:
-    """Read the user's time zone."""
-    return ZoneInfo(env("TIME_ZONE"))
-
-
-def is_true(name: str) -> bool:
-    """Read a switch: `true` or anything else."""
-    return env(name) == "true"

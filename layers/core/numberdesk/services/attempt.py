@@ -372,18 +372,15 @@ class Attempt:
 
         An attempt that somebody read as overdue is `unknown` by now: a definite no that comes so late is not recorded.
         """
-        state, attempt = order.state, order.attempt
-        for _ in self.desk.tries(self._time_to_write()):
-            now = self.desk.clock.now()
-            try:
-                order = self.desk.commit(order, *step(order), now, ACTOR, is_outcome=is_outcome)
-            except ConflictError:
-                order = self.desk.store.get(order.order_id) or order
-                if (order.state, order.attempt) != (state, attempt):
-                    self.desk.log.warning("the outcome came too late to be recorded")
-                    return
-            else:
-                return
+        was = (order.state, order.attempt)
+
+        def still(order: Order) -> Step | None:
+            if (order.state, order.attempt) == was:
+                return step(order)
+            self.desk.log.warning("the outcome came too late to be recorded")
+            return None
+
+        self.desk.update(order, still, ACTOR, until=self._time_to_write(), is_outcome=is_outcome)
 
     def _time_to_write(self) -> timedelta:
         return self.time_left() - self.desk.timings.write_margin

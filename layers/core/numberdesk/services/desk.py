@@ -24,10 +24,10 @@ from numberdesk.services import aws_errors
 from numberdesk.services.ports import ConflictError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
-    from numberdesk.domain.change import Change
+    from numberdesk.domain.change import Change, Step
     from numberdesk.domain.clock import Clock
     from numberdesk.domain.costs import Limits
     from numberdesk.domain.gate import Gate
@@ -263,6 +263,39 @@ class Desk:
         calls = _CALLS_OF_A_PURCHASE if order.state is OrderState.RECEIVED else _CALLS_OF_A_POLL
         step = registry.call_interval(order.provider, self.timings) * calls or _STEP
         return next_turn(self.store, order.provider, order.account, line, not_before, step)
+
+    def update(
+        self,
+        order: Order,
+        step: Callable[[Order], Step | None],
+        actor: str,
+        *,
+        until: timedelta,
+        is_outcome: bool = True,
+    ) -> Order | None:
+        """Commit what a step makes of an order, and give it as it is then; none where there was nothing to do.
+
+        Where somebody else wrote the order meanwhile, it is read and the step is taken again.
+
+        Args:
+            order: as it was read.
+            step: what is made of it; none where nothing is to be done any more. It may be called several times.
+            actor: who does it.
+            until: for how long others that write the order are met again and again.
+            is_outcome: see `commit`.
+
+        Raises:
+            ConflictError: they write it until the time is over.
+            ClaimedError: another order has the provider order.
+        """
+        for _ in self.tries(until):
+            if (made := step(order)) is None:
+                return None
+            try:
+                return self.commit(order, *made, self.clock.now(), actor, is_outcome=is_outcome)
+            except ConflictError:
+                order = self.store.get(order.order_id) or order
+        raise AssertionError
 
     def tries(self, until: timedelta) -> Iterator[None]:
         """Go round once, and on for as long, with a short pause before each round: others write the order meanwhile.

@@ -13,9 +13,9 @@ from collections import Counter, defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from numberdesk.domain import costs, gate, ledger, outcome
+from numberdesk.domain import costs, gate, ledger, numbers, outcome
 from numberdesk.domain.capabilities import Ability
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.messages.desk import inventory_differs
@@ -26,19 +26,18 @@ from numberdesk.providers import registry
 from numberdesk.providers.base import NotAbleError, ProviderError, SlotBusyError, UnreadableError
 from numberdesk.services.desk import what_broke
 from numberdesk.services.ports import ClaimedError, ConflictError, Inventory, UnreadableRowError
+from numberdesk.services.provider_lists import read_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from numberdesk.domain.clock import Clock
     from numberdesk.domain.listings import OnOrder, Owned
-    from numberdesk.domain.order import Asset, Order
+    from numberdesk.domain.order import Order
     from numberdesk.providers.base import Provider
     from numberdesk.services.desk import Desk
     from numberdesk.services.ports import Account, Holding
 
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
 
 ACTOR = "reconcile_inventory"
 _LEASE = timedelta(minutes=15)
@@ -53,21 +52,6 @@ _MAX_CHARACTERS = 390_000
 """Of the differences of one account, which lie in one item of the table: even if nothing of them can be packed."""
 _MAX_ENRICHED = 2000
 """Orders of one account that a run writes what it learned of their numbers to."""
-_MAX_PAGES = 5000
-_MAX_WAITS = 60
-_MAX_WAIT = timedelta(seconds=10)
-"""Turns at a provider that are waited for while a list is read."""
-
-
-class _Page(Protocol[T_co]):
-    @property
-    def items(self) -> tuple[T_co, ...]: ...
-
-    @property
-    def cursor(self) -> str | None: ...
-
-    @property
-    def unread(self) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +182,7 @@ class InventoryReconciler:
         if Ability.ORDERS in abilities:
             try:
                 on_order = {
-                    page.provider_order_id: page for page in _pages(connection.orders, self.desk.clock, unread_orders)
+                    page.provider_order_id: page for page in read_all(connection.orders, self.desk.clock, unread_orders)
                 }
             except NotAbleError:
                 on_order = None
@@ -206,7 +190,7 @@ class InventoryReconciler:
 
     def _owned(self, connection: Provider, unread: list[str]) -> dict[str, Owned]:
         owned: dict[str, Owned] = {}
-        for page in _pages(connection.owned, self.desk.clock, unread):
+        for page in read_all(connection.owned, self.desk.clock, unread):
             # One that was given back may be listed beside the same one that was got again.
             if owned.get(_same(page.value), page).given_back or not page.given_back:
                 owned[_same(page.value)] = page
@@ -365,7 +349,7 @@ class InventoryReconciler:
             order = self._readable(order_id)
             if order is None:
                 continue
-            richer = tuple(_enriched(asset, seen.owned.get(_same(asset.value))) for asset in order.assets)
+            richer = tuple(numbers.enriched(asset, seen.owned.get(_same(asset.value))) for asset in order.assets)
             if richer == order.assets:
                 continue
             try:
@@ -406,26 +390,6 @@ def _kept(owned: Mapping[str, Owned]) -> set[str]:
     return {value for value, it in owned.items() if not it.given_back}
 
 
-def _pages(read: Callable[[str | None], _Page[T]], clock: Clock, unread: list[str]) -> Iterator[T]:
-    """Give all items of a list that is read by pages, whatever polls take their turns in between; `unread` takes what is none."""
-    cursor, waits = None, 0
-    for _ in range(_MAX_PAGES):
-        try:
-            page = read(cursor)
-        except SlotBusyError as error:
-            waits += 1
-            if waits > _MAX_WAITS or error.retry_after > _MAX_WAIT:
-                raise
-            clock.sleep(error.retry_after)
-            continue
-        yield from page.items
-        unread += page.unread
-        cursor = page.cursor
-        if cursor is None:
-            return
-    raise UnreadableError("the list has no end")
-
-
 def _that_fit(found: Iterable[str]) -> list[str]:
     """Give the differences that there is room for: first those about what is in the records, then what is in none of them."""
     kept, size = [], 0
@@ -451,17 +415,3 @@ def _began_since(began: datetime | None, instant: datetime) -> bool:
 def _same(value: str) -> str:
     """Write a keyword as one that knows no case: providers spell it their own way. Numbers stay as they are."""
     return value.casefold()
-
-
-def _enriched(asset: Asset, owned: Owned | None) -> Asset:
-    if owned is None or asset.released_at is not None:
-        return asset
-    is_older = owned.since is not None and (asset.since is None or owned.since < asset.since)
-    richer = asset.with_(
-        features=owned.features if asset.features is None else asset.features,
-        upfront_cost=owned.upfront_cost if asset.upfront_cost is None else asset.upfront_cost,
-        monthly_cost=owned.monthly_cost if asset.monthly_cost is None else asset.monthly_cost,
-        currency=owned.currency if asset.currency is None else asset.currency,
-        since=owned.since if is_older else asset.since,
-    )
-    return asset if richer == asset else richer

@@ -10,11 +10,12 @@ from numberdesk.domain.statuses import OrderState
 from numberdesk.providers import registry
 from numberdesk.providers.base import Placed
 from numberdesk.services.desk import what_broke
-from numberdesk.services.ports import ClaimedError, ConflictError
+from numberdesk.services.ports import ClaimedError
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    from numberdesk.domain.change import Step
     from numberdesk.domain.order import Order
     from numberdesk.services.desk import Desk
 
@@ -61,30 +62,24 @@ def take_in(desk: Desk, said: dict[str, Any], *, actor: str) -> None:
     record(desk, order, placed, said["attempt"], until=desk.timings.write_margin, actor=actor)
 
 
-def record(desk: Desk, order: Order, placed: Placed, attempt: int, *, until: timedelta, actor: str) -> None:
+def record(desk: Desk, order: Order, purchased: Placed, attempt: int, *, until: timedelta, actor: str) -> None:
     """Record a purchase, whatever the order has become since its attempt: a late answer is a purchase found.
 
     Raises:
         ConflictError: others write the order again and again.
     """
     can_cancel = Ability.CANCEL in registry.capabilities(order.provider).abilities
-    for _ in desk.tries(until):
-        now = desk.clock.now()
+    provider_order_id, status = purchased.provider_order_id, purchased.provider_status
+
+    def step(order: Order) -> Step | None:
         found = order.state is not OrderState.PLACING or order.attempt is None or order.attempt.number != attempt
-        step = outcome.placed(
-            order, placed.provider_order_id, placed.provider_status, now, found=found, can_cancel=can_cancel
-        )
-        if not step[1]:
-            return
-        try:
-            order = desk.commit(order, *step, now, actor)
-        except ConflictError:
-            order = desk.store.get(order.order_id) or order
-        except ClaimedError as error:
-            desk.log.error(  # noqa: TRY400 - no trace is needed
-                "the provider answered with another order's id", extra={"claimed_by": error.order_id}
-            )
-            return
-        else:
+        made = outcome.placed(order, provider_order_id, status, desk.clock.now(), found=found, can_cancel=can_cancel)
+        return made if made[1] else None
+
+    try:
+        if desk.update(order, step, actor, until=until) is not None:
             desk.meter.count("OrdersPlaced")
-            return
+    except ClaimedError as error:
+        desk.log.error(  # noqa: TRY400 - no trace is needed
+            "the provider answered with another order's id", extra={"claimed_by": error.order_id}
+        )

@@ -1,1 +1,1 @@
-"""The order table, behind one door."""
+"""The order table, the bucket with files, and what outlives the table."""

@@ -1,4 +1,4 @@
-"""Accounts at providers: which there are, whether placing at one is paused, and its call slots."""
+"""Accounts at providers: which exist, whether placing at one is paused, and its call slots."""
 
 from __future__ import annotations
 
@@ -23,27 +23,23 @@ if TYPE_CHECKING:
 
 
 class Accounts(Dynamo):
-    """Accounts (`services.stores.Accounts`)."""
+    """Implements `services.stores.Accounts`."""
 
     def accounts(self) -> list[Account]:
-        """Every account that an order was received for or whose credentials were read."""
         return [self._read_item(item, account_of_item) for item in self._query("pk = :pk", {":pk": "ACCOUNTS"})]
 
     def account(self, provider: str, account: str) -> Account | None:
-        """Read one of them."""
         return self._record(account_key(provider, account), account_of_item)
 
     def account_read(self, provider: str, account: str, now: datetime) -> None:
-        """Record that the credentials of an account were read; the first time counts."""
         key, values = account_key(provider, account), {":now": instant_text(now)}
         self._update(key, "SET read_at = :now", "attribute_not_exists(read_at)", values)
         if self._marker is not None:
-            # Without it the account would only not be compared should the table be lost; the next process tries again.
+            # Best effort: without it, the account is not compared should the table be lost. The next process tries again.
             with suppress(ClientError, BotoCoreError):
                 self._marker.add_account(provider, account)
 
     def retire(self, entry: Entry) -> bool:
-        """Retire the entry's account; false if it is retired already, or was never read."""
         return self._turn_account(
             entry,
             "SET retired_at = :at, retired_by = :by",
@@ -52,7 +48,6 @@ class Accounts(Dynamo):
         )
 
     def reinstate(self, entry: Entry) -> bool:
-        """Use the entry's account again; false if it is not retired."""
         return self._turn_account(entry, "REMOVE retired_at, retired_by", "attribute_exists(retired_at)", {})
 
     def _turn_account(self, entry: Entry, expression: str, condition: str, values: Mapping[str, Any]) -> bool:
@@ -60,11 +55,9 @@ class Accounts(Dynamo):
         return self._transact([turned, put(entry_item(entry), ABSENT)]) is None
 
     def account_state(self, provider: str, account: str) -> AccountState | None:
-        """Whether placing at an account is paused."""
         return self._record(_state_key(provider, account), _state_of_item)
 
     def block(self, entry: Entry, reason: str, probe_at: datetime) -> bool:
-        """Pause placing at the entry's account; true for whoever does it first."""
         item = keyed(
             _state_key(entry.provider, entry.account),
             blocked=True,
@@ -76,13 +69,11 @@ class Accounts(Dynamo):
         return self._transact([state, put(entry_item(entry), ABSENT)]) is None
 
     def unblock(self, entry: Entry) -> bool:
-        """End the pause; true for whoever does it first."""
         values = {":no": False, ":yes": True}
         state = update(_state_key(entry.provider, entry.account), "SET blocked = :no", "blocked = :yes", values)
         return self._transact([state, put(entry_item(entry), ABSENT)]) is None
 
     def take_probe(self, provider: str, account: str, now: datetime, next_probe_at: datetime) -> bool:
-        """Become the one who probes a blocked account now."""
         return self._update(
             _state_key(provider, account),
             "SET probe_at = :next",
@@ -91,7 +82,6 @@ class Accounts(Dynamo):
         )
 
     def pass_probe(self, provider: str, account: str, taken: datetime, now: datetime) -> None:
-        """Let another probe now, if nobody has begun to since."""
         self._update(
             _state_key(provider, account),
             "SET probe_at = :now",
@@ -102,7 +92,11 @@ class Accounts(Dynamo):
     def take_slot(
         self, provider: str, account: str, now: datetime, interval: timedelta, patience: timedelta
     ) -> timedelta:
-        """Take the account's next call slot and say how long to wait for it."""
+        """Take the account's next call slot and return how long to wait for it.
+
+        Raises:
+            SlotBusyError: the wait would be longer than `patience`.
+        """
         key = (f"ACCOUNT#{provider}#{account}", "SLOT")
         while True:
             next_at = self._record(key, lambda item: instant(item["next_at"])) or now
@@ -116,13 +110,12 @@ class Accounts(Dynamo):
                 return mine - now
 
     def push_slot(self, provider: str, account: str, until: datetime) -> None:
-        """Let nobody call with this account before `until`."""
         key, values = (f"ACCOUNT#{provider}#{account}", "SLOT"), {":until": instant_text(until)}
         self._update(key, "SET next_at = :until", "attribute_not_exists(pk) OR next_at < :until", values)
 
 
 def account_of_item(item: Item) -> Account:
-    """Read an account. One without its first reading, from before there was any, stands there since an order named it."""
+    """Read an account. An item without a first reading, from before there was one, exists because an order named the account."""
     provider, _, name = str(item["sk"]).partition("#")
     read_at, retired_at = item.get("read_at"), item.get("retired_at")
     return Account(
@@ -136,7 +129,6 @@ def account_of_item(item: Item) -> Account:
 
 
 def account_key(provider: str, account: str) -> Key:
-    """Say where an account is."""
     return "ACCOUNTS", f"{provider}#{account}"
 
 

@@ -1,4 +1,4 @@
-"""DynamoDB: requests with their retries and paging, records out of items, and writes that say what their conditions mean."""
+"""DynamoDB requests with retries and paging, records made of items, and conditional writes whose conditions name their errors."""
 
 from __future__ import annotations
 
@@ -33,33 +33,33 @@ R = TypeVar("R")
 
 _BATCH_WRITES = 25
 _BATCH_READS = 100
-"""Items of one batch (DynamoDB)."""
+"""Items in one batch (DynamoDB)."""
 _TRIES = 6
-"""Of a transaction that only met others."""
+"""Of a transaction that conflicts with others."""
 _TABLE_ID_HOLDS = 30.0
-"""Seconds for which the table's id is believed: restoring one takes longer."""
+"""Seconds for which the table's id is cached: restoring a table takes longer."""
 _PAUSE = 0.02
-"""Seconds: the most before the second try of a call, doubled for each further one."""
+"""Seconds: the longest pause before the second try of a call, doubled for each further one."""
 _MAX_PAUSE = 5.0
 PATIENCE = timedelta(seconds=5)
-"""For how long a call that fails for now is tried again where nobody says how much time there is."""
-_HELD_BACK = "the table holds back parts of a batch again and again"
+"""How long a call that fails for now is retried outside an invocation."""
+_HELD_BACK = "the table repeatedly leaves parts of a batch unprocessed"
 
 ABSENT = "attribute_not_exists(pk)"
 PRESENT = "attribute_exists(pk)"
 NOT_NEWER = "(attribute_not_exists(v) OR v <= :schema)"
-"""No newer version of numberdesk wrote what is there."""
+"""The item was not written by a newer version of numberdesk."""
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One conditional or plain write."""
+    """One write, with or without a condition."""
 
     kind: str
     """`Put`, `Update`, `Delete` or `ConditionCheck`."""
     request: Item
     fails: Callable[[], Exception] = ConflictError
-    """Makes the error that its failing condition means, in a transaction."""
+    """Makes the error for its failed condition in a transaction."""
 
 
 def put(
@@ -68,10 +68,9 @@ def put(
     values: Mapping[str, Any] | None = None,
     fails: Callable[[], Exception] = ConflictError,
 ) -> Write:
-    """Write an item whole, with the schema version. What a newer version wrote is not overwritten where there is a condition.
+    """Write a whole item with the schema version. With a condition, an item of a newer version is not overwritten.
 
-    Without one, it must be certain otherwise that nothing of a newer version lies there: it has a new key, or one that goes with
-    an order's row, which the same transaction checks.
+    Without one, no such item may exist: the key is new, or an order's row is checked in the same transaction.
     """
     if condition not in ("", ABSENT):
         condition = NOT_NEWER if condition == NOT_NEWER else f"({condition}) AND {NOT_NEWER}"
@@ -88,7 +87,7 @@ def update(
     names: Mapping[str, str] | None = None,
     fails: Callable[[], Exception] = ConflictError,
 ) -> Write:
-    """Change some of an item. The expression begins with SET or REMOVE."""
+    """Change attributes of an item. The expression begins with SET or REMOVE."""
     if condition:
         rest = f", {expression.removeprefix('SET ')}" if expression.startswith("SET ") else f" {expression}"
         expression, values = f"SET write_id = :write_id{rest}", {**(values or {}), ":write_id": ""}
@@ -97,24 +96,22 @@ def update(
 
 
 def delete(key: Key, condition: str = "", values: Mapping[str, Any] | None = None) -> Write:
-    """Delete an item."""
     return Write("Delete", {"Key": as_key(key), **_expressions(condition, values)})
 
 
 def check(
     key: Key, condition: str, values: Mapping[str, Any], names: Mapping[str, str], fails: Callable[[], Exception]
 ) -> Write:
-    """Only check that a condition holds of an item."""
+    """Check that a condition holds for an item, without writing it."""
     return Write("ConditionCheck", {"Key": as_key(key), **_expressions(condition, values, names)}, fails)
 
 
 def over(version: int) -> tuple[str, dict[str, Any]]:
-    """Give the condition, and its values, to write this version of an item over the one before it; the first over nothing."""
+    """Return the condition, and its values, to write a version of an item over the one before it; the first over nothing."""
     return (ABSENT, {}) if version == 1 else ("version = :before", {":before": version - 1})
 
 
 def as_key(key: Key) -> Item:
-    """Write a key as DynamoDB's."""
     return marshal({"pk": key[0], "sk": key[1]})
 
 
@@ -139,32 +136,36 @@ class Dynamo:
         large: Callable[[int], None] = lambda _: None,
         marker: Marker | None = None,
     ) -> None:
-        """Use this client and table.
+        """Use this table; nothing is read.
 
-        `pause` waits for so many seconds. `patience` says for how long a call that fails for now may be tried again from now.
-        `large` is told the bytes of a commit's largest item where it has more than `orders.LARGE`.
-        `marker` is what outlives the table; without one an empty table is a first one.
+        Args:
+            client: a DynamoDB client.
+            name: the table's name.
+            pause: waits for a number of seconds.
+            patience: returns for how long a call that fails for now may be retried.
+            large: called with the bytes of a commit's largest item if it exceeds `orders.LARGE`.
+            marker: what outlives the table; without one an empty table counts as the first one.
         """
         self._client = client
         self._name = name
         self._pause = pause
         self._patience = patience
-        # Hears of each row that cannot be read.
+        # Called for each row that cannot be read.
         self.report: Callable[[UnreadableRowError], None] = lambda _: None
         self._large = large
         self._marker = marker
         self._table_id: str | None = None
         self._table_id_read = 0.0
         self._known: dict[tuple[str, ...], Any] = {}
-        """What is known of this table's items; of another one under its name nothing of it is known."""
+        """A cache of this table's items, cleared when another table has its name."""
 
     def table_id(self) -> str:
-        """The id that AWS gave the table: a table that was restored has another one."""
-        # By the clock on the wall: whether another one runs on while Lambda has this process frozen is nowhere said.
+        """Return AWS's id of the table; a restored table has another one."""
+        # Wall-clock time: whether a monotonic clock advances while Lambda has this process frozen is not documented.
         if self._table_id is None or abs(time.time() - self._table_id_read) > _TABLE_ID_HOLDS:
-            # Not for ever: a table may be deleted and restored under its name while this process lives.
+            # A table may be deleted and restored under its name during the life of this process.
             table = self._ask("describe_table", TableName=self._name)["Table"]
-            # Emulators leave it out. A restored table has another name or is made anew, so these two tell it as well.
+            # Emulators leave the id out. A restored table has another name or is created again, so ARN and time identify it too.
             table_id = table.get("TableId") or f"{table['TableArn']} {table['CreationDateTime'].isoformat()}"
             if table_id != self._table_id:
                 self._known.clear()
@@ -178,7 +179,7 @@ class Dynamo:
         return plain(answer["Item"]) if "Item" in answer else None
 
     def _record(self, key: Key, read: Callable[[Item], T]) -> T | None:
-        """Read an item and make a record of it; none where there is no item."""
+        """Read an item as a record; None where there is no item."""
         item = self._get(key)
         return None if item is None else self._read_item(item, read)
 
@@ -186,7 +187,7 @@ class Dynamo:
         """Make a record of what was found.
 
         Raises:
-            UnreadableRowError: it cannot be made; that is reported.
+            UnreadableRowError: it cannot be read, which is reported.
         """
         try:
             return read(found)
@@ -198,11 +199,11 @@ class Dynamo:
             raise unreadable from error
 
     def _read_item(self, item: Item, read: Callable[[Item], T]) -> T:
-        """Make a record of an item, whichever version wrote it (see `_read`)."""
+        """Make a record of an item of any schema version (see `_read`)."""
         return self._read((str(item["pk"]), str(item["sk"])), item, lambda it: read(ROWS.upgrade(it)))
 
     def _readable(self, items: Iterable[Item], read: Callable[[Item], T]) -> Iterator[tuple[Key, T | None]]:
-        """Make records of items, by their keys; none of one that cannot be read."""
+        """Yield items as records with their keys; None for one that cannot be read."""
         for item in items:
             key = (str(item["pk"]), str(item["sk"]))
             try:
@@ -211,7 +212,7 @@ class Dynamo:
                 yield key, None
 
     def _query(self, condition: str, values: Mapping[str, Any], **more: str) -> Iterator[Item]:
-        """Read all that a condition on keys selects, strongly consistent. An answer holds a megabyte: it may take several."""
+        """Yield everything that a condition on keys selects, strongly consistent."""
         request: Item = {
             "TableName": self._name,
             "KeyConditionExpression": condition,
@@ -227,7 +228,7 @@ class Dynamo:
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def _index(self, name: str, condition: str, values: Mapping[str, Any], limit: int, **more: Any) -> Answer:
-        """Read some of an index, which runs behind its table: keys, and the place after which the rest lies."""
+        """Read part of an index, which follows its table with a delay: keys, and the place at which to continue."""
         answer = self._ask(
             "query",
             TableName=self._name,
@@ -240,10 +241,10 @@ class Dynamo:
         return [unmarshal(item) for item in answer["Items"]], answer.get("LastEvaluatedKey")
 
     def _get_batches(self, keys: Iterable[Key], **more: Any) -> Iterator[Item]:
-        """Read items by different keys, strongly consistent, in no order; those that are not there are left out."""
+        """Yield items by their keys, strongly consistent, in no order; missing ones are left out."""
         rest = iter(keys)
         while batch := [as_key(key) for key in islice(rest, _BATCH_READS)]:
-            # What is not answered at once is too much for one answer (16 MB), or held back; an answer without any is an error.
+            # Keys are left unprocessed beyond 16 MB, or when throttled; a response without any item is an error.
             tries = self._tries()
             while batch:
                 wanted: Any = {self._name: {"Keys": batch, "ConsistentRead": True, **more}}
@@ -255,7 +256,7 @@ class Dynamo:
                     raise TimeoutError(_HELD_BACK)
 
     def _page(self, begin: Key, after: str | None, limit: int, read: Callable[[Item], T]) -> Page[T]:
-        """Read items of one partition whose sort key begins so; a place is the rest of the sort key."""
+        """Read items of one partition whose sort key has this prefix. The page's cursor is the rest of a sort key."""
         pk, prefix = begin
         request: Item = {
             "TableName": self._name,
@@ -268,7 +269,7 @@ class Dynamo:
             request["ExclusiveStartKey"] = as_key((pk, prefix + after))
         answer = self._ask("query", **request)
         items = [unmarshal(item) for item in answer["Items"]]
-        # An answer holds a megabyte: it may stop before its limit.
+        # A response holds at most a megabyte: it may stop before its limit.
         more = len(items) > limit or "LastEvaluatedKey" in answer
         shown = items[:limit]
         found = list(self._readable(shown, read))
@@ -281,18 +282,18 @@ class Dynamo:
     # Writing
 
     def _put_all(self, items: Iterable[Item]) -> None:
-        """Put items of different keys, each by itself and whatever is there."""
+        """Put items with different keys, each on its own and unconditionally."""
         self._write_batches({"PutRequest": {"Item": marshal(ROWS.mark(item))}} for item in items)
 
     def _delete_all(self, keys: Iterable[Key], patience: timedelta | None = None) -> None:
-        """Delete items of different keys, each by itself."""
+        """Delete items with different keys, each on its own."""
         self._write_batches(({"DeleteRequest": {"Key": as_key(key)}} for key in keys), patience)
 
     def _write_batches(self, requests: Iterable[Item], patience: timedelta | None = None) -> None:
         rest = iter(requests)
         while batch := list(islice(rest, _BATCH_WRITES)):
             wanted: Any = {self._name: batch}
-            # What is held back comes back; an answer that did nothing is an error.
+            # Throttled requests are returned; a response that did nothing is an error.
             tries = self._tries(patience)
             while wanted:
                 wanted = self._ask("batch_write_item", patience, RequestItems=wanted)["UnprocessedItems"]
@@ -300,7 +301,7 @@ class Dynamo:
                     raise TimeoutError(_HELD_BACK)
 
     def _write(self, write: Write) -> bool:
-        """Do one write where its condition holds, and say whether it did."""
+        """Do one write if its condition holds, and return whether it did."""
         write_id = _sign(write.request)
         try:
             self._ask(f"{write.kind.lower()}_item", TableName=self._name, **write.request)
@@ -311,13 +312,13 @@ class Dynamo:
         return True
 
     def _update(self, key: Key, expression: str, condition: str, values: Mapping[str, Any]) -> bool:
-        """Change some of an item where the condition holds, and say whether it did."""
+        """Change attributes of an item if the condition holds, and return whether it did."""
         return self._write(update(key, expression, condition, values))
 
     def _transact(self, writes: list[Write]) -> Exception | None:
-        """Write all or nothing; gives the error that the first failing condition means, or nothing when all is written.
+        """Write all or nothing; return the error of the first condition that failed, or None.
 
-        One that only met others at an item (all placers check the gate, and add to the sums of their account) is tried again.
+        A transaction that only conflicted with others is retried: all placers check the gate and add to their account's sums.
         """
         write_id = _sign(*(write.request for write in writes))
         items: Any = [{write.kind: {"TableName": self._name, **write.request}} for write in writes]
@@ -343,16 +344,16 @@ class Dynamo:
     # Calls
 
     def _ask(self, operation: str, patience: timedelta | None = None, **request: Any) -> Any:
-        """Make a call, and again as long as it fails for now and there is time.
+        """Make a call, and retry it while it fails for now and there is time.
 
-        Whatever is written here may be written twice: see `_sign`.
+        A write may thus be repeated: see `_sign`.
         """
         tries = self._tries(patience)
         while True:
             try:
                 return getattr(self._client, operation)(**request)
             except (ClientError, BotoCoreError) as error:
-                # What only met others has a count of its own.
+                # Conflicts are counted by `_transact`.
                 if not aws_errors.is_passing(error) or _met_others(error) or not tries.again():
                     raise
 
@@ -361,7 +362,7 @@ class Dynamo:
 
 
 class _Tries:
-    """Tries of something, with growing pauses in between, as long as there is time."""
+    """Tries of a call, with growing pauses between them, while there is time."""
 
     def __init__(self, pause: Callable[[float], None], patience: timedelta) -> None:
         self._pause = pause
@@ -371,10 +372,10 @@ class _Tries:
         self._count = 0
 
     def again(self) -> bool:
-        """Pause before a further try; false where there is no time for one."""
+        """Pause before another try; false where there is no time for one."""
         self._count += 1
         pause = _backoff(self._count)
-        # Pauses count by themselves: a test's take no time.
+        # The pauses are added up too: in tests they take no time.
         if max(monotonic() - self._began, self._paused) + pause > self._patience:
             return False
         self._pause(pause)
@@ -383,10 +384,10 @@ class _Tries:
 
 
 def _sign(*requests: Item) -> str:
-    """Give conditioned writes of one call an id of its own, which an item keeps until it is written anew.
+    """Give the conditional writes of one call an id, which an item keeps until it is written again.
 
-    An answer may be lost although the write was done. Written again, its condition fails because of itself: then the item,
-    which comes with the refusal, bears this very id.
+    A response may be lost although the write succeeded. The repeated write then fails its own condition, and the item, which comes with the
+    error, has this id.
     """
     write_id = uuid4().hex
     for request in requests:
@@ -400,15 +401,15 @@ def _sign(*requests: Item) -> str:
 
 
 def _wrote(write_id: str, refusal: Mapping[str, Any]) -> bool:
-    """Whether a condition failed because this very write had been done."""
+    """Return whether a condition failed because this same write had succeeded."""
     return (refusal.get("Item") or {}).get("write_id") == {"S": write_id}
 
 
 def _met_others(error: ClientError | BotoCoreError) -> bool:
-    """Whether a transaction was cancelled, and but for throttling only because it met others: it has a count of its own."""
+    """Return whether a transaction was cancelled by conflicts with others, which are retried on their own count."""
     return "TransactionConflict" in {reason.get("Code") for reason in aws_errors.reasons(error)}
 
 
 def _backoff(tries: int) -> float:
-    """Give a pause in seconds, which spreads those that met."""
+    """Return a random pause in seconds, which separates conflicting writers."""
     return random.uniform(0, min(_PAUSE * 2**tries, _MAX_PAUSE))  # noqa: S311 - not a secret

@@ -27,18 +27,17 @@ HOLDING_SHARDS = 8
 
 
 class Holdings(Dynamo):
-    """What accounts hold (`services.stores.Holdings`)."""
+    """Implements `services.stores.Holdings`."""
 
     def holdings(self, provider: str, account: str) -> Iterator[Holding]:
-        """Everything that orders hold at an account, by the records."""
         for shard in range(HOLDING_SHARDS):
             for item in self._query("pk = :pk", {":pk": f"HOLDINGS#{provider}#{account}#{shard}"}):
-                # Its key says what is held, whichever version wrote it.
+                # Its key shows what is held, whichever version wrote it.
                 with suppress(UnreadableRowError):
                     yield self._read((item["pk"], item["sk"]), item, holding_of_item)
 
     def reconcile_inventory(self, provider: str, account: str, now: datetime, until: datetime) -> Inventory | None:
-        """Become the one who compares an account until then; not where a newer version of numberdesk compared it."""
+        """Begin to compare an account, unless another run or a newer version of numberdesk does until `until`."""
         taken = self._update(
             inventory_key(provider, account),
             "SET busy_until = :until",
@@ -48,15 +47,14 @@ class Holdings(Dynamo):
         return self.inventory(provider, account) if taken else None
 
     def inventory(self, provider: str, account: str) -> Inventory:
-        """Read the last comparison of an account."""
         try:
             return self._record(inventory_key(provider, account), inventory_of_item) or Inventory()
         except UnreadableRowError:
-            # The next comparison writes it anew; until then it is as if there had been none.
+            # It counts as missing until the next comparison writes it again.
             return Inventory()
 
     def put_inventory(self, provider: str, account: str, inventory: Inventory, entry: Entry | None) -> None:
-        """Write what a comparison found, with its ledger entry, and let the next one begin; nothing over what a newer version wrote."""
+        """Write the result of a comparison with its ledger entry, and let the next one begin; never over one of a newer version."""
         key = inventory_key(provider, account)
         writes = [put(inventory_item(provider, account, inventory), NOT_NEWER, fails=lambda: NewerRowError(key))]
         if entry is not None:
@@ -67,41 +65,37 @@ class Holdings(Dynamo):
 
 
 def held(order: Order) -> frozenset[str]:
-    """Give the numbers and keywords that an order holds."""
+    """Return the numbers and keywords that an order holds."""
     return frozenset(
         asset.value for asset in order.assets if asset.state is AssetState.ACTIVE and asset.released_at is None
     )
 
 
 def holding_key(order: Order, value: str) -> Key:
-    """Say where a holding is."""
     shard = shard_of(value, HOLDING_SHARDS)
     return f"HOLDINGS#{order.provider}#{order.account}#{shard}", f"{value}#{order.order_id}"
 
 
 def holding_item(order: Order, value: str) -> Item:
-    """Make a holding."""
     return keyed(holding_key(order, value), since=instant_text(order.updated_at))
 
 
 def holding_of_item(item: Item) -> Holding:
-    """Read a holding. Neither a value nor an order id holds a `#`."""
+    """Read a holding. Neither a value nor an order id contains a `#`."""
     value, _, order_id = str(item["sk"]).rpartition("#")
     try:
         since = instant(item["since"])
     except (KeyError, TypeError, ValueError):
-        # That it is held says its key, and left out it would count as a number that nobody has.
+        # Its key shows that it is held. Left out, it would count as a number of no order.
         since = EARLIEST
     return Holding(value, order_id, since)
 
 
 def inventory_key(provider: str, account: str) -> Key:
-    """Say where the last comparison of an account is."""
     return f"ACCOUNT#{provider}#{account}", "INVENTORY"
 
 
 def inventory_item(provider: str, account: str, inventory: Inventory) -> Item:
-    """Make the last comparison of an account."""
     return keyed(
         inventory_key(provider, account),
         finished_at=instant_text(inventory.finished_at) if inventory.finished_at else None,
@@ -112,7 +106,7 @@ def inventory_item(provider: str, account: str, inventory: Inventory) -> Item:
 
 
 def inventory_of_item(item: Item) -> Inventory:
-    """Read the last comparison of an account; while the first one is being made there is none."""
+    """Read the last comparison of an account; while the first one runs there is none."""
     if "differences" not in item:
         return Inventory()
     finished_at = item["finished_at"]

@@ -1,4 +1,4 @@
-"""Ledger entries, and the marks of those whose event is not on the bus yet."""
+"""Ledger entries, and the marks of those whose event is not published yet."""
 
 from __future__ import annotations
 
@@ -18,27 +18,24 @@ if TYPE_CHECKING:
 
 UNPUBLISHED_SHARDS = 4
 _MAX_PAGES = 20
-"""Of a list that is read on beyond what cannot be read."""
+"""Of a shard with entries that cannot be read."""
 
 
 class Ledger(Dynamo):
-    """The ledger, and the events that it still promises (`services.stores.Ledger`, `services.stores.Outbox`)."""
+    """Implements `services.stores.Ledger` and `services.stores.Outbox`."""
 
     def record(self, entry: Entry) -> None:
-        """Write a ledger entry that belongs to no commit, once."""
         self._write(put(entry_item(entry), ABSENT))
 
     def ledger(self, order_id: str, *, after: str | None, limit: int) -> Page[Entry]:
-        """Read an order's ledger in its order; refusals of messages last."""
         return self._page((f"ORDER#{order_id}", "LEDGER#"), after, limit, entry_of_item)
 
     def unpublished(self, before: datetime, limit: int) -> list[Unpublished]:
-        """Entries older than `before` whose event is not on the bus yet."""
         most = max(limit // UNPUBLISHED_SHARDS, 1)
         return [row for shard in range(UNPUBLISHED_SHARDS) for row in self._unpublished_of(str(shard), before, most)]
 
     def _unpublished_of(self, shard: str, before: datetime, most: int) -> list[Unpublished]:
-        """Read a shard's oldest. Those that cannot be read keep their mark and their place: it goes on beyond them."""
+        """Read a shard's oldest entries. Those that cannot be read keep their mark and place; reading continues after them."""
         found: list[Unpublished] = []
         condition = "unpublished_shard = :shard AND unpublished_at < :before"
         values = {":shard": shard, ":before": instant_text(before)}
@@ -55,7 +52,7 @@ class Ledger(Dynamo):
         return found[:most]
 
     def unpublished_of(self, image: Mapping[str, Any]) -> Unpublished | None:
-        """Read a row of the stream that promises an event; none where it cannot be read. It keeps its mark then."""
+        """Read a row of the stream with an event to publish; None where it cannot be read, and then it keeps its mark."""
         return self._unpublished(unmarshal(image))
 
     def _unpublished(self, item: Item) -> Unpublished | None:
@@ -63,7 +60,6 @@ class Ledger(Dynamo):
         return None if entry is None else Unpublished(key, entry)
 
     def oldest_unpublished(self) -> datetime | None:
-        """When the oldest entry was written that is not on the bus yet."""
         marks: list[str] = []
         for shard in range(UNPUBLISHED_SHARDS):
             keys, _ = self._index("unpublished", "unpublished_shard = :shard", {":shard": str(shard)}, 1)
@@ -71,13 +67,12 @@ class Ledger(Dynamo):
         return instant(min(marks)) if marks else None
 
     def mark_published(self, key: Key) -> None:
-        """Take the mark off an entry."""
         self._update(key, "REMOVE unpublished_shard, unpublished_at", "attribute_exists(unpublished_at)", {})
 
 
 def entry_item(entry: Entry) -> Item:
-    """Make a ledger row; one that promises an event carries the mark until the bus has it."""
-    item = entry.model_dump(mode="json")
+    """Return the item of a ledger entry; one with an event has the mark until it is published."""
+    item = entry.model_dump(mode="json", warnings="error")
     item |= {"pk": _subject_key(entry.subject), "sk": f"LEDGER#{entry.position}"}
     if entry.is_event:
         item |= {"unpublished_shard": shard_of(entry.id, UNPUBLISHED_SHARDS), "unpublished_at": instant_text(entry.at)}
@@ -85,7 +80,6 @@ def entry_item(entry: Entry) -> Item:
 
 
 def entry_of_item(item: Item) -> Entry:
-    """Read a ledger row."""
     return Entry.model_validate(known(item, Entry))
 
 

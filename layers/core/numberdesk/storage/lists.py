@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING
 from numberdesk.domain.lists import SHARDS, Summary, memberships
 from numberdesk.services.ports import ConflictError, Page
 from numberdesk.storage.dynamodb import ABSENT, Dynamo, Write, delete, put
-from numberdesk.storage.values import instant, keyed, known
+from numberdesk.storage.values import instant, keyed, record_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from numberdesk.domain.order import Order
-    from numberdesk.storage.values import Item, Key
+    from numberdesk.storage.values import Key
 
 _PAGING_KEY: Key = ("DESK#paging", "KEY")
 _SHOWN = {f"#{index}": name for index, name in enumerate(("v", *Summary.model_fields))}
-"""The part of a row that lists show, by placeholders: some of its names are DynamoDB's own words."""
+"""The attributes that lists show, by placeholder: some are DynamoDB's reserved words."""
 
 
 class Lists(Dynamo):
-    """Lists (`services.stores.Lists`)."""
+    """Implements `services.stores.Lists`."""
 
     def list_orders(
         self,
@@ -36,7 +36,7 @@ class Lists(Dynamo):
         newest_first: bool,
         limit: int,
     ) -> Page[Summary]:
-        """Read a list: its shards side by side, then the rows of the orders that are shown."""
+        """Merge a list's shards, and read the rows of the orders shown."""
         found: list[tuple[str, str]] = []
         for shard in range(SHARDS):
             found += self._places(
@@ -57,7 +57,7 @@ class Lists(Dynamo):
         """Read places and orders of one shard of a list."""
         condition, values = "list_pk = :shard", {":shard": shard}
         if after is not None and until is not None:
-            # A key takes one condition. BETWEEN holds its bounds, too: after's next neighbour, and until is taken out.
+            # A key takes one condition, and BETWEEN includes its bounds: begin just after `after`, and remove `until` below.
             values |= {":after": f"{after}\0", ":until": until}
             if values[":after"] > until:
                 return []
@@ -72,14 +72,14 @@ class Lists(Dynamo):
         return [(key["list_sk"], key["pk"].removeprefix("ORDER#")) for key in keys if key["list_sk"] != until]
 
     def _rows(self, order_ids: Sequence[str]) -> tuple[dict[str, Summary], set[str]]:
-        """Read what lists show of orders, as they are now, and say whose row cannot be read; those that are gone are left out."""
-        # The index follows the table with a delay: an order that moves may show at both its places for a moment.
+        """Read the summaries of orders as they are now, and the ids whose rows cannot be read; missing orders are left out."""
+        # The index follows the table with a delay: an order that moves may briefly appear at both places.
         keys = [(f"ORDER#{order_id}", "ORDER") for order_id in dict.fromkeys(order_ids)]
         names = {**_SHOWN, "#pk": "pk", "#sk": "sk"}
         shown = {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names}
         rows: dict[str, Summary] = {}
         unread: set[str] = set()
-        for (pk, _), row in self._readable(self._get_batches(keys, **shown), summary_of_item):
+        for (pk, _), row in self._readable(self._get_batches(keys, **shown), record_of(Summary)):
             order_id = pk.removeprefix("ORDER#")
             if row is None:
                 unread.add(order_id)
@@ -88,7 +88,6 @@ class Lists(Dynamo):
         return rows, unread
 
     def oldest(self, partition: str) -> datetime | None:
-        """The instant at the first place of a list whose places begin with one."""
         places = [
             place
             for shard in range(SHARDS)
@@ -97,7 +96,6 @@ class Lists(Dynamo):
         return instant(min(places).partition("#")[0]) if places else None
 
     def paging_key(self) -> bytes:
-        """Give the key that tokens of pages are authenticated with."""
         table_id = self.table_id()
         if _PAGING_KEY not in self._known:
             item = self._get(_PAGING_KEY)
@@ -106,21 +104,16 @@ class Lists(Dynamo):
                 item = self._get(_PAGING_KEY)
             if item is None:
                 raise ConflictError
-            # A restored table has a copy of the key, and other items.
+            # Bound to the table: a restored one has a copy of the key, but other items.
             key: bytes = self._read_item(item, itemgetter("key"))
             self._known[_PAGING_KEY] = hashlib.sha256(table_id.encode() + key).digest()
         return bytes(self._known[_PAGING_KEY])
 
 
-def summary_of_item(row: Item) -> Summary:
-    """Make what lists show of an order of its row, or of that part of it."""
-    return Summary.model_validate(known(row, Summary))
-
-
 def list_writes(before: Order | None, after: Order) -> list[Write]:
-    """Put and delete items for an order to be on its lists and on no other.
+    """Return the writes that put an order on its lists and remove it from others.
 
-    An order that stays on a list at its place needs neither: most commits change no list.
+    An order that keeps its place on a list needs none: most commits change no list.
     """
     was = memberships(before) if before else {}
     now = memberships(after)

@@ -1,7 +1,7 @@
 """What outlives the order table: that this stack has had one, and which accounts it ordered from.
 
-Parameters of AWS Systems Manager under `/numberdesk/<stack>/`, made by the functions and not by the stack, so that neither a lost
-table nor a deleted stack takes them along. An empty table under them is no first deployment.
+Parameters in AWS Systems Manager under `/numberdesk/<stack>/`, written by the functions and not by the stack, so that neither a lost table
+nor a deleted stack removes them. If they exist, an empty table is not a first deployment.
 """
 
 from __future__ import annotations
@@ -17,16 +17,15 @@ class Marker:
     """The parameters of one stack."""
 
     def __init__(self, client: Any, stack: str) -> None:
-        """Use this SSM client, for the stack of this name."""
         self._client = client
         self._root = f"/numberdesk/{stack}"
 
     def table_id(self) -> str | None:
-        """Give the id of the first table; none where there was none yet."""
+        """Return the id of the first table; None if there was none yet."""
         return self._read(f"{self._root}/table")
 
     def claim(self, table_id: str) -> str:
-        """Mark a table as the first one, unless one is marked already; gives the id of the one that is."""
+        """Mark a table as the first one unless one is marked already; return the id of the marked one."""
         if self._write(f"{self._root}/table", table_id):
             return table_id
         return self.table_id() or ""
@@ -34,12 +33,12 @@ class Marker:
     def add_account(self, provider: str, account: str) -> None:
         """Mark an account that orders can be bought from."""
         name = f"{self._root}/accounts/{provider}/{account}"
-        # Reads are many a second, writes are three.
+        # SSM allows many reads a second, but only three writes.
         if self._read(name) is None:
             self._write(name, "known")
 
     def accounts(self) -> list[tuple[str, str]]:
-        """Give every provider and account that was marked."""
+        """Return every provider and account that was marked."""
         path = f"{self._root}/accounts/"
         pages = self._client.get_paginator("get_parameters_by_path").paginate(Path=path, Recursive=True)
         names = [found["Name"].removeprefix(path).partition("/") for page in pages for found in page["Parameters"]]

@@ -1,4 +1,4 @@
-"""Messages to people: how many there were, and what is left to a sum of them."""
+"""How many messages people received, and the notices held back for a summary."""
 
 from __future__ import annotations
 
@@ -18,15 +18,14 @@ if TYPE_CHECKING:
 
 _COUNTS_KEPT = timedelta(hours=2)
 HELD_BACK = "NOTIFIED#HELD"
-"""Where what is left to a sum lies. People are told little: it is one partition."""
+"""The partition of notices held back. They are few."""
 _MAX_WHOM = 512
 
 
 class Notices(Dynamo):
-    """Messages to people (`services.stores.Notices`)."""
+    """Implements `services.stores.Notices`."""
 
     def count_message(self, whom: str, since: datetime, most: int) -> bool:
-        """Count a message to people where it is within the most, and say whether it is."""
         return self._update(
             count_key(whom, since),
             "SET told = if_not_exists(told, :none) + :one, expires_at = :expires",
@@ -35,38 +34,32 @@ class Notices(Dynamo):
         )
 
     def hold_back(self, held: Sequence[HeldBack]) -> None:
-        """Keep what is left to a sum."""
-        # Twice the same key in one batch is refused.
+        # A batch with the same key twice is refused.
         items = {held_back_key(each): held_back_item(each) for each in held}
         self._put_all(items.values())
 
     def held_back(self, now: datetime, limit: int) -> list[HeldBack]:
-        """Read what is left to a sum that may go out now."""
         until = {":pk": HELD_BACK, ":until": f"{instant_text(now)}#\N{REPLACEMENT CHARACTER}"}
         found = islice(self._query("pk = :pk AND sk < :until", until), limit)
         return [each for _, each in self._readable(found, held_back_of_item) if each is not None]
 
     def drop_held_back(self, held: Sequence[HeldBack]) -> None:
-        """Drop what a sum has told."""
         self._delete_all({held_back_key(each): each for each in held})
 
 
 def count_key(whom: str, since: datetime) -> Key:
-    """Say where messages are counted."""
     return f"NOTIFIED#{instant_text(since)}", f"COUNT#{whom[:_MAX_WHOM]}"
 
 
 def held_back_key(held: HeldBack) -> Key:
-    """Say where what is left to a sum is: in the order in which sums tell it."""
+    """Return the key of a notice for a summary; the keys sort as summaries do."""
     return HELD_BACK, f"{instant_text(held.due)}#{held.id}"
 
 
 def held_back_item(held: HeldBack) -> Item:
-    """Make what is left to a sum."""
-    return keyed(held_back_key(held), **held.model_dump(mode="json", exclude={"id", "due"}))
+    return keyed(held_back_key(held), **held.model_dump(mode="json", warnings="error", exclude={"id", "due"}))
 
 
 def held_back_of_item(item: Item) -> HeldBack:
-    """Read what is left to a sum."""
     due, _, name = str(item["sk"]).partition("#")
     return HeldBack.model_validate({**known(item, HeldBack), "id": name, "due": due})

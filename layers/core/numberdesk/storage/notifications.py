@@ -1,4 +1,4 @@
-"""Notifications as they came, and their receipts."""
+"""Webhooks as they came, and their receipts."""
 
 from __future__ import annotations
 
@@ -19,18 +19,16 @@ EVENT_ID_LENGTH = 256
 
 
 class Notifications(Dynamo):
-    """Notifications (`services.stores.Notifications`)."""
+    """Implements `services.stores.Notifications`."""
 
     def receipt(self, order_id: str, event_id: str) -> Receipt | None:
-        """Read the receipt of a notification."""
         return self._record((f"ORDER#{order_id}", f"RECEIPT#{event_id}"), receipt_of_item)
 
     def put_receipt(self, order_id: str, receipt: Receipt) -> None:
-        """Write a receipt without a change of its order, once."""
         self._write(put(receipt_item(order_id, receipt), ABSENT))
 
     def keep_webhook(self, event: Webhook, order_id: str | None, *, expires_at: datetime) -> None:
-        """Keep a notification under its order, or as unmatched: then once a day. The same delivery again overwrites itself."""
+        """Keep a webhook under its order, or as unmatched, and then once a day. The same delivery overwrites itself."""
         if order_id is None:
             mark = unmatched_item(event, expires_at)
             condition = "attribute_not_exists(pk) OR received_at = :mine"
@@ -39,13 +37,11 @@ class Notifications(Dynamo):
         self._write(put(webhook_item(event, order_id, expires_at), NOT_NEWER))
 
     def kept_webhooks(self, order_id: str | None, day: str, *, after: str | None, limit: int) -> Page[KeptWebhook]:
-        """Read the notifications of an order, or of a day's that belong to none, as they came."""
         pk = f"ORDER#{order_id}" if order_id else f"UNMATCHED#{day}"
         return self._page((pk, "PERSONAL#EVENT#"), after, limit, webhook_of_item)
 
 
 def receipt_item(order_id: str, receipt: Receipt) -> Item:
-    """Make the receipt of a notification."""
     return {
         "pk": f"ORDER#{order_id}",
         "sk": f"RECEIPT#{receipt.event_id}",
@@ -55,12 +51,11 @@ def receipt_item(order_id: str, receipt: Receipt) -> Item:
 
 
 def receipt_of_item(item: Item) -> Receipt:
-    """Read a receipt."""
     return Receipt(str(item["sk"]).removeprefix("RECEIPT#"), item["event_type"], instant(item["received_at"]))
 
 
 def unmatched_item(event: Webhook, expires_at: datetime) -> Item:
-    """Make the mark of a notification that belongs to no order: it is kept once a day."""
+    """Return the item that records that an unmatched webhook was kept: once a day."""
     came = instant_text(event.received_at)
     return {
         "pk": f"RECEIPTS#{came[:10]}",
@@ -71,7 +66,6 @@ def unmatched_item(event: Webhook, expires_at: datetime) -> Item:
 
 
 def webhook_item(event: Webhook, order_id: str | None, expires_at: datetime) -> Item:
-    """Make a notification as it came, of an order or of none."""
     came = instant_text(event.received_at)
     item: Item = {
         "pk": f"ORDER#{order_id}" if order_id else f"UNMATCHED#{came[:10]}",
@@ -91,7 +85,6 @@ def webhook_item(event: Webhook, order_id: str | None, expires_at: datetime) -> 
 
 
 def webhook_of_item(item: Item) -> KeptWebhook:
-    """Read a notification."""
     place = str(item["sk"]).removeprefix("PERSONAL#EVENT#")
     event = Webhook(
         event_id=place.partition("#")[2],

@@ -1,4 +1,4 @@
-"""Orders: rows, claims of purchases, locks on contents, and the one transaction that writes all that belongs to a change."""
+"""Orders: rows, claims of purchases, locks on contents, and the transaction that writes a change."""
 
 from __future__ import annotations
 
@@ -42,24 +42,24 @@ _READS = 5
 _MAX_WRITES = 100
 """In one transaction (DynamoDB)."""
 _MAX_OF_PAGES = 8
-"""Pages put and deleted in one transaction: four that differ."""
+"""Pages put and deleted in one transaction: four changed ones."""
 _MAX_BYTES = 3_500_000
-"""Of a transaction with pages; it holds 4 MB (DynamoDB)."""
+"""Of a transaction with pages; DynamoDB allows 4 MB."""
 LARGE = 50_000
-"""Bytes of a commit's largest item from which it is measured. An item holds 400 KB (DynamoDB)."""
+"""Bytes from which on a commit's largest item is measured. DynamoDB allows 400 KB."""
 WAKE_SHARDS = 8
 _MINE = "attribute_not_exists(pk) OR order_id = :mine"
 
 
 class _TakenError(Exception):
-    """There is an order of this id."""
+    """An order with this id exists."""
 
 
 class Orders(Gates, Spending):
-    """Orders (`services.stores.Orders`, `services.stores.Wakes`)."""
+    """Implements `services.stores.Orders` and `services.stores.Wakes`."""
 
     def get(self, order_id: str) -> Order | None:
-        """Read an order, strongly consistent, with its numbers."""
+        """Read an order with its numbers, strongly consistent."""
         for _ in range(_READS):
             items = self._with_pages(order_id)
             if "ORDER" not in items:
@@ -77,14 +77,12 @@ class Orders(Gates, Spending):
         return {item["sk"]: item for item in self._query("pk = :pk AND sk BETWEEN :first AND :last", keys, **more)}
 
     def create(self, order: Order, message: OrderMessage, entries: Sequence[Entry]) -> bool:
-        """Record a new order, which has no numbers yet; false if its id is taken."""
         if order.assets:
-            wrong = "a new order has no numbers"
-            raise AssertionError(wrong)
-        # What is known is of this table, not of one that had its name before.
+            raise AssertionError("a new order has no numbers")
+        # Clears the cache if another table has this name now.
         self.table_id()
         if GATE not in self._known:
-            # Before the first order there is: a table with orders and without a gate counts as restored.
+            # The gate must exist before the first order: a table with orders and no gate counts as restored.
             self.gate()
             self._known[GATE] = True
         account = account_key(order.provider, order.account)
@@ -97,7 +95,7 @@ class Orders(Gates, Spending):
             *list_writes(None, order),
         ]
         if account not in self._known:
-            # Once: all orders of an account would meet at this item.
+            # Only once: all orders of an account would conflict at this item.
             writes.append(update(account, "SET named = :yes", values={":yes": True}))
         error = self._transact(writes)
         if isinstance(error, _TakenError):
@@ -119,31 +117,31 @@ class Orders(Gates, Spending):
         limits: Limits | None = None,
         gate: Gate | None = None,
     ) -> Order:
-        """Write an order and all that belongs to the change in one transaction, and give it as it is stored.
+        """Write an order and all that belongs to the change in one transaction, and return it as it is stored.
 
-        That holds 100 writes. The most that can come together: the row, the gate, the claims of a purchase and of a duplicate, the
+        A transaction holds 100 writes. At most these come together: the row, the gate, the claims of a purchase and of a duplicate, the
         sums of two days and a lock (7), ledger entries (`domain.ledger.MAX_ENTRIES`, 40), countries entered and left
-        (`domain.lists.MAX_COUNTRIES`, 10 each), other lists (8), and what lies with new operations (`operations.MAX_OPEN`, 20). It
-        leaves 5 for receipts, of which a poll brings one, and for pages.
+        (`domain.lists.MAX_COUNTRIES`, 10 each), other lists (8), and the payloads of new operations (`operations.MAX_OPEN`, 20). That
+        leaves 5 for receipts, of which a poll has one, and for pages.
 
-        Few pages that differ go into the transaction where there is room, and those that they replace are deleted by it. More are
-        written ahead of it: they count for nothing until the row names them. Those that they replace are deleted after it, and
-        so are those that were written ahead in vain, by whoever finds that. Should that have died, the next commit does it
-        that read the order so. Only what no row will ever name is deleted: see `pages.unnamed`.
+        A few changed pages go into the transaction if there is room, and it deletes those that they replace. More pages are written before
+        it: they do not count until the row names them. The replaced ones are deleted after it, and so are those of a failed transaction. If
+        a run died before that, the next commit that finds such pages deletes them. Only pages that no row will ever name are deleted: see
+        `pages.unnamed`.
         """
         order_id = after.order_id
-        # Before the transaction: there may be many, and the same comment twice is the same item.
+        # Before the transaction: there may be many, and writing a comment twice does no harm.
         seen = set(before.comments_seen)
         new = {comment.id: comment for comment in comments if comment.id not in seen}
         self._put_all(comment_item(order_id, comment) for comment in new.values())
         for comment in comments:
             if comment.id in seen:
-                # Seen again, since it was read meanwhile. One that was erased stays erased.
+                # It may have been marked as read. An erased one stays erased.
                 self._write(put(comment_item(order_id, comment), PRESENT))
         paged = pages(before, after)
         after = after.with_(pages=paged.names, field_pages=paged.fields)
         writes = [
-            # What a stale writer is told of first is that.
+            # First, so that a stale writer gets this error.
             put(row_item(after), "version = :before", {":before": before.version}),
             *self._gate_writes(gate),
             *self._claim_writes(before, after),
@@ -166,21 +164,21 @@ class Orders(Gates, Spending):
             writes += new_pages
             writes += map(delete, paged.replaced)
         had, has = (held(before), held(after)) if together else (frozenset[str](), frozenset[str]())
-        # What is held may be thousands of items. Ahead of the transaction what is new, and after it what is gone: in between a
-        # number counts as held that may not be, never the other way round.
+        # There may be thousands of holdings. New ones are written before the transaction and old ones deleted after it: in between, a
+        # number may count as held that is not, never the reverse.
         self._put_all(holding_item(after, value) for value in has - had)
         error = self._transact(writes)
         if ahead or ("untidy", order_id) in self._known:
             self._tidy(order_id)
         if error:
             raise error
-        # The order is written, whatever becomes of this.
+        # The order is written even if this fails.
         with suppress(ClientError, BotoCoreError, TimeoutError):
             self._delete_all(holding_key(after, value) for value in had - has)
         return after
 
     def _gate_writes(self, gate: Gate | None) -> Iterator[Write]:
-        """Check that placing is still open, in the very version that was read."""
+        """Check that placing is still open, in the version that was read."""
         if gate is None:
             return
 
@@ -207,7 +205,7 @@ class Orders(Gates, Spending):
             yield put(keyed(key, order_id=after.order_id), _MINE, {":mine": after.order_id}, claimed)
 
     def _lock_writes(self, before: Order, after: Order) -> Iterator[Write]:
-        """Take or give back the lock on the order's content."""
+        """Take or release the lock on the order's content."""
         if before.content_lock == after.content_lock:
             return
         mine = {":mine": after.order_id}
@@ -224,35 +222,32 @@ class Orders(Gates, Spending):
 
     def _tidy(self, order_id: str) -> None:
         """Delete the pages of an order that nothing will ever name."""
-        # Nothing depends on it, and the next one who sees them tries again.
+        # Best effort: the next commit that finds them tries again.
         with suppress(ClientError, BotoCoreError, TimeoutError, NewerVersionError):
             items = self._with_pages(order_id, ProjectionExpression="sk, v, version, pages, field_pages")
             row = items.pop("ORDER", None)
             items.pop("ORDER#REQUEST", None)
             if row is not None:
-                # It is not worth any time of those that wait behind it.
+                # Not worth retrying.
                 places = unnamed(ROWS.upgrade(row), items)
                 self._delete_all(((f"ORDER#{order_id}", place) for place in places), patience=timedelta(0))
             self._known.pop(("untidy", order_id), None)
 
     def order_of(self, provider: str, account: str, provider_order_id: str) -> str | None:
-        """Whose order a provider's order is."""
         return self._record(claim_key(provider, account, provider_order_id), itemgetter("order_id"))
 
     def orders_of(self, provider: str, account: str, provider_order_ids: Sequence[str]) -> dict[str, str]:
-        """Whose orders a provider's orders are."""
         asked = {claim_key(provider, account, each): each for each in provider_order_ids}
-        # A claim that cannot be read is somebody's all the same.
+        # A claim that cannot be read counts too.
         return {asked[item["pk"], item["sk"]]: _owner(item) for item in self._get_batches(asked)}
 
     def order_of_reference(self, reference: str) -> str | None:
-        """Whose order our reference is."""
         return self._record((f"REFERENCE#{reference}", "REFERENCE"), itemgetter("order_id"))
 
     def due(self, kind: WakeKind, until: datetime, limit: int) -> list[Due]:
-        """Give orders of a kind that are due until then, the earliest first.
+        """Return orders of a kind that are due until then, the earliest first.
 
-        It looks back as far as there is anything: a missed sweep is made good. The index runs behind its table.
+        However long they are overdue: a missed sweep is made up for. The index follows its table with a delay.
         """
         found: list[Due] = []
         for shard in wake_shards(kind):
@@ -262,7 +257,6 @@ class Orders(Gates, Spending):
         return sorted(found, key=lambda due: due.place)[:limit]
 
     def hand_out(self, order: Order, sweep_at: datetime | None) -> bool:
-        """Note on an order's row that it is on its way until then, where nobody wrote it since it was read."""
         was, now = (at and instant_text(at) for at in (order.sweep_at, sweep_at))
         shard = wake_shard(order.with_(sweep_at=sweep_at))
         return self._update(
@@ -273,18 +267,17 @@ class Orders(Gates, Spending):
         )
 
     def put_off(self, due: Due, until: datetime) -> bool:
-        """Let an order be due later whose row cannot be read, where it lies where it was found."""
         key, values = (f"ORDER#{due.order_id}", "ORDER"), {":until": instant_text(until), ":found": due.place}
         return self._update(key, "SET wake_at = :until", "wake_at = :found", values)
 
 
 def row_item(order: Order) -> Item:
-    """Make an order's row, with what lists show of it. It lies in the wake index only while something is due.
+    """Return an order's row, with what lists show of it. It is in the wake index only while something is due.
 
-    Neither what it asks for nor its numbers are on it: both may be ten thousand, and the row is written with every commit. Nor
-    is a field that lies on pages (`Order.field_pages`).
+    Its request and its numbers are elsewhere: both may be ten thousand, and each commit writes the row. So are fields with pages of their
+    own (`Order.field_pages`).
     """
-    item = order.model_dump(mode="json", exclude={"assets", "request", *order.field_pages})
+    item = order.model_dump(mode="json", warnings="error", exclude={"assets", "request", *order.field_pages})
     deadline = next_deadline(order)
     item |= {
         "pk": f"ORDER#{order.order_id}",
@@ -302,33 +295,31 @@ def row_item(order: Order) -> Item:
 
 
 def wake_shard(order: Order) -> str:
-    """Name the shard of the wake index in which an order lies."""
+    """Return an order's shard of the wake index."""
     return wake_shards(wake_kind(order))[int(shard_of(order.order_id, WAKE_SHARDS))]
 
 
 def wake_shards(kind: WakeKind) -> list[str]:
-    """Name the shards of the wake index in which orders of a kind lie."""
-    # Rows of all kinds that an earlier version wrote lie in those without a name.
+    """Return the shards of the wake index for orders of a kind."""
+    # The shards without a name also have rows of all kinds that an earlier version wrote.
     name = "" if kind is WakeKind.POLL else kind.value
     return [f"{name}{shard}" for shard in range(WAKE_SHARDS)]
 
 
 def request_item(order: Order) -> Item:
-    """Make what an order asks for: written once, with the order."""
-    packed = pack(order.request.model_dump_json(exclude_defaults=True).encode())
+    """Return an order's request: written once, with the order."""
+    packed = pack(order.request.model_dump_json(exclude_defaults=True, warnings="error").encode())
     return {"pk": f"ORDER#{order.order_id}", "sk": "ORDER#REQUEST", "request": packed}
 
 
 def claim_key(provider: str, account: str, provider_order_id: str) -> Key:
-    """Say where the claim of a purchase is."""
     return f"CLAIM#{provider}#{account}#{provider_order_id}", "CLAIM"
 
 
 def lock_key(order: Order, content: str) -> Key:
-    """Say where the lock on a content is."""
     return f"LOCK#{order.provider}#{order.account}#{content}", "LOCK"
 
 
 def _owner(item: Item) -> str:
-    """Say whose a claim or lock is. It holds, whether or not that can be read."""
+    """Return which order has a claim or lock. It holds even if that cannot be read."""
     return str(item.get("order_id") or "?")

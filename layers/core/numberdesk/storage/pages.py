@@ -1,4 +1,4 @@
-"""Pages of an order: its numbers, and whatever else of it has grown beyond its row. Pure."""
+"""Pages of an order: its numbers, and other fields that have outgrown its row. Pure."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from numberdesk.storage.values import Item, Key
 
 ASSETS_A_PAGE = 250
-"""Numbers and keywords in one page."""
+"""Numbers and keywords on one page."""
 FIELD_BYTES = 8 * 1024
-"""JSON of a field that lies on the row; a longer one lies on pages of its own."""
+"""JSON of a field on the row; a longer one has pages of its own."""
 PAGE_BYTES = 64 * 1024
-"""JSON of one page of such a field, unless one element alone is longer."""
+"""JSON of one page of such a field, unless a single element is longer."""
 _MAX_PACKED = 150_000
-"""Bytes of one page of numbers, compressed; where numbers tell so much that one is larger, fewer lie on each."""
+"""Bytes of one page of numbers, compressed; if one is larger, each page has fewer numbers."""
 
 _assets = TypeAdapter(tuple[Asset, ...])
 _OWN_PAGES = frozenset({"assets", "pages", "field_pages"})
@@ -35,32 +35,32 @@ GROWING: dict[str, TypeAdapter[Any]] = {
     for name, field in Order.model_fields.items()
     if get_origin(field.annotation) in (tuple, dict) and name not in _OWN_PAGES
 }
-"""The fields of an order that can grow with what its provider shows, beside its numbers."""
+"""The fields of an order that can grow with what its provider shows, except its numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """The pages of an order, as a commit leaves them."""
+    """The pages of an order after a commit."""
 
     names: tuple[str, ...]
-    """Those of numbers, as the row has them (`Order.pages`)."""
+    """Pages of numbers, as in `Order.pages`."""
     fields: dict[str, tuple[str, ...]]
-    """Those of other fields, as the row has them (`Order.field_pages`)."""
+    """Pages of other fields, as in `Order.field_pages`."""
     new: tuple[Item, ...]
     replaced: tuple[Key, ...]
 
 
 def pages(before: Order, after: Order) -> Pages:
-    """Split an order's numbers, and other fields that have grown long, into pages; those that do not differ stay what they are.
+    """Split an order's numbers, and other long fields, into pages; unchanged pages are kept.
 
-    A page is named by the version of the order that it is written for, and by its content: two who write the same version at
-    the same time never write over each other's.
+    A page's name has the order's version and a hash of its content, so that two who write the same version never overwrite each other's
+    pages.
     """
     pk = f"ORDER#{after.order_id}"
     names, new = _pages_of_numbers(before, after)
     fields: dict[str, tuple[str, ...]] = {}
     for field, adapter in GROWING.items():
-        contents = _split(adapter.dump_python(getattr(after, field), mode="json"))
+        contents = _split(adapter.dump_python(getattr(after, field), mode="json", warnings="error"))
         had = before.field_pages.get(field, ())
         written: list[str] = []
         for index, content in enumerate(contents):
@@ -79,7 +79,7 @@ def pages(before: Order, after: Order) -> Pages:
 
 
 def _pages_of_numbers(before: Order, after: Order) -> tuple[tuple[str, ...], list[Item]]:
-    """Split numbers into pages, and give the names of all pages and those that are new."""
+    """Split numbers into pages, and return the names of all pages and the items of new ones."""
     pk = f"ORDER#{after.order_id}"
     for per_page in (ASSETS_A_PAGE, 25, 5):
         names: list[str] = []
@@ -90,8 +90,8 @@ def _pages_of_numbers(before: Order, after: Order) -> tuple[tuple[str, ...], lis
             if are_alike and index < len(before.pages) and part == before.assets[first : first + per_page]:
                 names.append(before.pages[index])
                 continue
-            # The numbers of one order are much alike: written so, they take about a tenth.
-            packed = pack(_assets.dump_json(part, exclude_defaults=True))
+            # The numbers of one order are similar: compressed, they take about a tenth.
+            packed = pack(_assets.dump_json(part, exclude_defaults=True, warnings="error"))
             name = _page_name(after, packed)
             names.append(name)
             new.append({"pk": pk, "sk": page_place(index, name), "assets": packed})
@@ -101,9 +101,9 @@ def _pages_of_numbers(before: Order, after: Order) -> tuple[tuple[str, ...], lis
 
 
 def _split(value: Sequence[Any] | Mapping[str, Any]) -> Iterator[bytes]:
-    """Split a field into JSON for pages; none where it is short enough for the row.
+    """Split a field into JSON for pages; nothing where it is short enough for the row.
 
-    What was there before stays on its page where something is appended.
+    Appending changes only the last page.
     """
     elements = list(value.items()) if isinstance(value, dict) else value
     texts = [json.dumps(element, separators=(",", ":"), ensure_ascii=False).encode() for element in elements]
@@ -125,17 +125,17 @@ def _page_name(order: Order, packed: bytes) -> str:
 
 
 def page_place(index: int, name: str) -> str:
-    """Give the sort key of a page of numbers."""
+    """Return the sort key of a page of numbers."""
     return f"NUMBERS#{index:04}#{name}"
 
 
 def field_page_place(field: str, index: int, name: str) -> str:
-    """Give the sort key of a page of another field."""
+    """Return the sort key of a page of another field."""
     return f"ORDER#PAGE#{field}#{index:04}#{name}"
 
 
 def _places(names: Iterable[str], fields: Mapping[str, Iterable[str]]) -> list[str]:
-    """Give the sort keys of the pages that a row names."""
+    """Return the sort keys of the pages that a row names."""
     return [
         *(page_place(index, name) for index, name in enumerate(names)),
         *(
@@ -147,10 +147,10 @@ def _places(names: Iterable[str], fields: Mapping[str, Iterable[str]]) -> list[s
 
 
 def unnamed(row: Item, places: Iterable[str]) -> list[str]:
-    """Give the pages among these that no order will ever have again.
+    """Return those of these pages that no order will ever name again.
 
-    Whoever writes an order of a later version keeps pages that this row names, or writes others of that later version. So what
-    the row does not name, and is not of a later version, is nobody's.
+    A writer of a later version keeps pages that this row names, or writes others of that later version. A page that the row does not name
+    and that is not of a later version is unused.
     """
     named = set(_places(row["pages"], row.get("field_pages", {})))
     return [
@@ -161,9 +161,9 @@ def unnamed(row: Item, places: Iterable[str]) -> list[str]:
 
 
 def order_of_items(items: Mapping[str, Item]) -> Order | None:
-    """Make an order of its row, its request and its pages, by sort key; none where a page is missing that the row names.
+    """Make an order of its row, its request and its pages, by sort key; None where a page is missing that the row names.
 
-    Other pages do not matter: of a commit that is under way, or that never came to be.
+    Other pages, of unfinished or failed commits, do not matter.
     """
     row = ROWS.upgrade(items["ORDER"])
     try:

@@ -1,4 +1,4 @@
-"""Personal data of an order: its message, its comments, what lies with its operations."""
+"""Personal data of an order: its message, its comments, the payloads of its operations."""
 
 from __future__ import annotations
 
@@ -17,30 +17,24 @@ if TYPE_CHECKING:
 
 
 class Personal(Dynamo):
-    """Personal data of orders (`services.stores.Personal`)."""
+    """Implements `services.stores.Personal`."""
 
     def message(self, order_id: str) -> OrderMessage | None:
-        """Read an order's message."""
         return self._record((f"ORDER#{order_id}", "PERSONAL#MESSAGE"), message_of_item)
 
     def comment(self, order_id: str, comment_id: str) -> str | None:
-        """Read a reviewer's comment."""
         return self._record((f"ORDER#{order_id}", f"PERSONAL#COMMENT#{comment_id}"), lambda it: str(it["body"]))
 
     def kept_comments(self, order_id: str, *, after: str | None, limit: int) -> Page[KeptComment]:
-        """Read an order's comments, by id."""
         return self._page((f"ORDER#{order_id}", "PERSONAL#COMMENT#"), after, limit, comment_of_item)
 
     def kept(self, order_id: str, operation_id: str) -> Payload | None:
-        """Read what lies with an operation."""
         return self._record(kept_key(order_id, operation_id), payload_of_item)
 
     def keep(self, order_id: str, operation_id: str, kept: Payload) -> None:
-        """Write again what lies with an operation; nothing where it was erased."""
         self._write(put(payload_item(order_id, operation_id, kept), PRESENT))
 
     def erase(self, order_id: str) -> int:
-        """Erase everything personal of an order, and say how many items that was."""
         begin = {":pk": f"ORDER#{order_id}", ":prefix": "PERSONAL#"}
         found = self._query("pk = :pk AND begins_with(sk, :prefix)", begin, ProjectionExpression="pk, sk")
         keys = [(item["pk"], item["sk"]) for item in found]
@@ -49,18 +43,15 @@ class Personal(Dynamo):
 
 
 def message_item(message: OrderMessage) -> Item:
-    """Make an order's message."""
     packed = pack(message.model_dump_json().encode())
     return {"pk": f"ORDER#{message.order_id}", "sk": "PERSONAL#MESSAGE", "message": packed}
 
 
 def message_of_item(item: Item) -> OrderMessage:
-    """Read an order's message."""
     return OrderMessage.model_validate_json(unpack(item["message"]))
 
 
 def comment_item(order_id: str, comment: CommentSeen) -> Item:
-    """Make a comment, as a poll saw it."""
     return {
         "pk": f"ORDER#{order_id}",
         "sk": f"PERSONAL#COMMENT#{comment.id}",
@@ -73,7 +64,6 @@ def comment_item(order_id: str, comment: CommentSeen) -> Item:
 
 
 def comment_of_item(item: Item) -> KeptComment:
-    """Read a comment."""
     return KeptComment(
         id=str(item["sk"]).removeprefix("PERSONAL#COMMENT#"),
         sub_order_id=item["sub_order_id"],
@@ -85,15 +75,12 @@ def comment_of_item(item: Item) -> KeptComment:
 
 
 def kept_key(order_id: str, operation_id: str) -> Key:
-    """Say where what lies with an operation is."""
     return f"ORDER#{order_id}", f"PERSONAL#OPERATION#{operation_id}"
 
 
 def payload_item(order_id: str, operation_id: str, kept: Payload) -> Item:
-    """Make what lies with an operation."""
     return keyed(kept_key(order_id, operation_id), payload=pack(kept.model_dump_json().encode()))
 
 
 def payload_of_item(item: Item) -> Payload:
-    """Read what lies with an operation."""
     return Payload.model_validate_json(unpack(item["payload"]))

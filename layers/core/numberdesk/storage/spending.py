@@ -20,22 +20,21 @@ if TYPE_CHECKING:
     from numberdesk.storage.values import Item, Key
 
 SUMS_KEPT = timedelta(days=40)
-"""How long what was reserved on a day is kept."""
+"""How long the sums of a day are kept."""
 _NOTHING = Decimal(0)
 
 
 class Spending(Dynamo):
-    """Sums (`services.stores.Spending`)."""
+    """Implements `services.stores.Spending`."""
 
     def spent(self, provider: str, account: str, day: str) -> Spent:
-        """Read what was reserved at an account on a day."""
         return spent_of_item(self._get(sums_key(provider, account, day), decimals) or {})
 
     def _sums_writes(self, before: Order, after: Order, limits: Limits | None) -> Iterator[Write]:
-        """Bring the sums of the account's days up to what the order reserves.
+        """Update the sums of the account's days to what the order reserves.
 
         Raises:
-            LimitError: that is beyond a limit already.
+            LimitError: that exceeds a limit already.
         """
         for day in dict.fromkeys(reserved.day for reserved in (before.reserved, after.reserved) if reserved):
             old, new = sums(before.reserved, day), sums(after.reserved, day)
@@ -53,15 +52,15 @@ class Spending(Dynamo):
 
             def beyond() -> Exception:
                 why = self._beyond(before, after, limits) if limits else None
-                # Somebody gave back meanwhile what was missing: it may be tried again.
+                # Another order released enough meanwhile: retry.
                 return LimitError(why) if why else ConflictError()
 
-            # The currency is in the provider's words.
+            # Placeholders, because the provider chooses the currency's name.
             names = {name: f"#sum{index}" for index, name in enumerate(dict.fromkeys((*added, *rooms)))}
             yield update(
                 sums_key(after.provider, after.account, day),
                 "SET expires_at = :expires ADD " + ", ".join(f"{names[name]} :add{names[name][1:]}" for name in added),
-                # No sum is a sum of nothing.
+                # A missing sum is zero.
                 " AND ".join(
                     (f"(attribute_not_exists({names[name]}) OR " if room >= 0 else "(")
                     + f"{names[name]} <= :room{names[name][1:]})"
@@ -75,12 +74,12 @@ class Spending(Dynamo):
             )
 
     def _beyond(self, before: Order, after: Order, limits: Limits) -> str | None:
-        """Say which limit is broken by what the order reserves, as the sums are now."""
+        """Return which limit the order's reservation exceeds, given the sums as they are now."""
         now = after.reserved
         if now is None:
             return None
         spent = self.spent(after.provider, after.account, now.day)
-        # They hold what this order had reserved on that day before.
+        # The sums include what this order had reserved on that day before.
         mine = sums(before.reserved, now.day)
         others = Spent(
             numbers=spent.numbers - int(mine.get("numbers", _NOTHING)),
@@ -93,12 +92,11 @@ class Spending(Dynamo):
 
 
 def sums_key(provider: str, account: str, day: str) -> Key:
-    """Say where the sums of an account's day are."""
     return f"ACCOUNT#{provider}#{account}", f"SPENT#{day}"
 
 
 def sums(reserved: Reservation | None, day: str) -> dict[str, Decimal]:
-    """Give what a reservation adds to the sums of a day, by attribute."""
+    """Return what a reservation adds to the sums of a day, by attribute."""
     if reserved is None or reserved.day != day:
         return {}
     cost = {cost_attribute(currency): Decimal(amount) for currency, amount in reserved.cost.items()}
@@ -106,19 +104,18 @@ def sums(reserved: Reservation | None, day: str) -> dict[str, Decimal]:
 
 
 def cost_attribute(currency: str) -> str:
-    """Name the sum of a currency, whatever its provider calls that."""
     return f"cost_{currency}"
 
 
 def max_sums(limits: Limits, reserved: Reservation | None) -> dict[str, Decimal]:
-    """Give the most that the sums of a day may be for what is reserved, by attribute."""
+    """Return the limits of a day's sums that apply to a reservation, by attribute."""
     held_to = currencies(limits, reserved) if reserved else ()
     most = {cost_attribute(currency): limits.cost_per_day[currency] for currency in held_to}
     return most if limits.numbers_per_day is None else {"numbers": Decimal(limits.numbers_per_day), **most}
 
 
 def spent_of_item(item: Item) -> Spent:
-    """Read the sums of a day, which are decimals."""
+    """Read the sums of a day from decimals."""
     cost = {name.removeprefix("cost_"): value for name, value in item.items() if name.startswith("cost_")}
     return Spent(
         numbers=int(item.get("numbers", 0)),

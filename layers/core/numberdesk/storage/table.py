@@ -1,21 +1,21 @@
-"""The order table: one object made of its aggregates, and where the items of each lie.
+"""The order table: one class for each aggregate, and the keys of their items.
 
     item                      pk                                   sk
     order                     ORDER#<order id>                     ORDER
-    what it asks for          ORDER#<order id>                     ORDER#REQUEST
+    its request               ORDER#<order id>                     ORDER#REQUEST
     its numbers, 250 a page   ORDER#<order id>                     NUMBERS#<page, 4 digits>#<version, 10 digits>.<hash>
     a long field, in pages    ORDER#<order id>                     ORDER#PAGE#<field>#<page, 4 digits>#<version, 10 digits>.<hash>
     ledger entry              ORDER#<order id>                     LEDGER#<version, 10 digits>.<position, 3 digits>
     refusal of a message      ORDER#<order id>                     LEDGER#refused.<queue message id>
-    receipt of an event       ORDER#<order id>                     RECEIPT#<event id>
-    its being on a list       ORDER#<order id>                     LIST#<list's short name>
+    receipt of a webhook      ORDER#<order id>                     RECEIPT#<event id>
+    membership of a list      ORDER#<order id>                     LIST#<list's short name>
     order message             ORDER#<order id>                     PERSONAL#MESSAGE
     reviewer's comment        ORDER#<order id>                     PERSONAL#COMMENT#<provider's comment id>
-    what lies with an operation  ORDER#<order id>                     PERSONAL#OPERATION#<operation id>
+    payload of an operation   ORDER#<order id>                     PERSONAL#OPERATION#<operation id>
     file of an order          ORDER#<order id>                     PERSONAL#UPLOAD#<file id>
-    raw event                 ORDER#<order id>                     PERSONAL#EVENT#<when it came>#<event id>    expires
-    raw event of no order     UNMATCHED#<day it came>              PERSONAL#EVENT#<when it came>#<event id>    expires
-    that it was kept          RECEIPTS#<day it came>               RECEIPT#<provider>#<account>#<event id>     expires
+    webhook                   ORDER#<order id>                     PERSONAL#EVENT#<when it came>#<event id>    expires
+    unmatched webhook         UNMATCHED#<day it came>              PERSONAL#EVENT#<when it came>#<event id>    expires
+    its receipt               RECEIPTS#<day it came>               RECEIPT#<provider>#<account>#<event id>     expires
     profile                   PROFILES#<provider>                  PERSONAL#<account>#<country>#<number type>
     file of a profile         UPLOADS#<2 of its id's SHA-256>      PERSONAL#UPLOAD#<file id>
     claim of a purchase       CLAIM#<provider>#<account>#<id>      CLAIM
@@ -32,25 +32,25 @@
     ledger of placing         DESK#placing                         LEDGER#<position>
     key of paging tokens      DESK#paging                          KEY
     refusal without order id  MESSAGE#<queue message id>           LEDGER#refused.<queue message id>
-    messages told to people   NOTIFIED#<since when>                  COUNT#<whose>                               expires
-    left to a sum of them     NOTIFIED#HELD                          <when it is due>#<event id>
+    count of messages         NOTIFIED#<since when>                COUNT#<whose>                               expires
+    notice for a summary      NOTIFIED#HELD                        <when it is due>#<event id>
 
-Every item that is written whole bears its schema version, `v` (`domain.schema.ROWS`). One without it has the first.
+Every item that is written whole has its schema version, `v` (`domain.schema.ROWS`). One without it has the first version.
 
-What is personal lies under `PERSONAL#` and nowhere else, so that it can be erased by itself.
+Personal data is under `PERSONAL#` and nowhere else, so that it can be erased on its own.
 
 Indexes (all sparse, keys only, spread over shards so that no partition is hot):
     wake          wake_shard, wake_at                 orders with something due, by kind and when
-    unpublished   unpublished_shard, unpublished_at   ledger entries whose event is not on the bus yet
+    unpublished   unpublished_shard, unpublished_at   ledger entries whose event is not published yet
     lists         list_pk, list_sk                    orders on lists: the list's shard, and the place in it
 
-An order is what its row says. The row names the pages with its numbers and with every other field that has grown beyond
-`pages.FIELD_BYTES`; one query reads them all. A page that is named is never written again, and one that is missing was
-replaced by a commit in between, so the reader reads again. Pages that the row does not name count for nothing; see `Orders.commit` for where they come from and where they
-go. Instants are text of fixed width (see `domain.model.instant_text`), so that their order is time's order.
+An order's row names the pages with its numbers and with every other field longer than `pages.FIELD_BYTES`; one query reads them all. A
+named page is never written again. If one is missing, a commit replaced it meanwhile, and the reader reads again. Pages that the row does
+not name do not count; `Orders.commit` writes and deletes them. Instants are text of fixed width (see `domain.model.instant_text`), so they
+sort by time.
 
-An order is on a list by an item of its own, written in the order's transaction and only where it differs: an order that
-does not move keeps its one place, whatever is written of it. What a page of a list shows of an order is its row at that moment.
+An order's membership of a list is an item of its own, written in the order's transaction and only if it changes. A page of a list shows
+the orders' rows as they are when it is read.
 """
 
 from __future__ import annotations
@@ -66,4 +66,4 @@ from numberdesk.storage.profiles import Profiles
 
 
 class Table(Orders, Ledger, Lists, Notifications, Personal, Holdings, Profiles, Notices):
-    """The order table behind the desk's own words (`services.stores`)."""
+    """The order table (`services.stores`)."""

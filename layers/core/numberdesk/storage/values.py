@@ -1,19 +1,20 @@
-"""Values of the order table, and how they lie in DynamoDB. Pure."""
+"""Values of the order table, and their form in DynamoDB. Pure."""
 
 from __future__ import annotations
 
 import zlib
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pydantic import BaseModel
 
+M = TypeVar("M", bound="BaseModel")
 Item = dict[str, Any]
 Key = tuple[str, str]
 
@@ -22,31 +23,27 @@ _deserializer = TypeDeserializer()
 
 
 def marshal(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Write plain values as DynamoDB's."""
+    """Convert plain values to DynamoDB's."""
     return {name: _serializer.serialize(_exact(value)) for name, value in values.items()}
 
 
 def unmarshal(item: Mapping[str, Any]) -> Item:
-    """Read DynamoDB's values as plain ones."""
+    """Convert DynamoDB's values to plain ones."""
     return {name: _plain(value) for name, value in decimals(item).items()}
 
 
 def decimals(item: Mapping[str, Any]) -> Item:
-    """Read DynamoDB's values, with numbers as decimals that never go through a float."""
+    """Convert DynamoDB's values, with numbers as exact decimals."""
     return {name: _deserializer.deserialize(value) for name, value in item.items()}
 
 
 def keyed(key: Key, /, **attributes: Any) -> Item:
-    """Make an item of its key and attributes."""
+    """Make an item of a key and attributes."""
     return {"pk": key[0], "sk": key[1], **attributes}
 
 
 def item_size(item: Mapping[str, Any]) -> int:
-    """Give the bytes of an item as DynamoDB counts them (developer guide, item sizes): names in UTF-8, and values.
-
-    Args:
-        item: as `marshal` gives it.
-    """
+    """Return the bytes of a marshalled item as DynamoDB counts them (developer guide, item sizes): names in UTF-8, and values."""
     return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
 
 
@@ -68,27 +65,29 @@ def _value_size(value: Mapping[str, Any]) -> int:
 
 
 def instant(text: str) -> datetime:
-    """Read an instant."""
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def pack(content: bytes) -> bytes:
-    """Compress JSON."""
     return zlib.compress(content)
 
 
 def unpack(packed: bytes) -> bytes:
-    """Give back what `pack` compressed."""
     return zlib.decompress(packed)
 
 
 def known(item: Item, model: type[BaseModel]) -> Item:
-    """Give those of an item's attributes that a record has fields for."""
+    """Return the attributes of an item that are fields of a record."""
     return {name: value for name, value in item.items() if name in model.model_fields}
 
 
+def record_of(model: type[M]) -> Callable[[Item], M]:
+    """Return a function that reads an item as a record."""
+    return lambda item: model.model_validate(known(item, model))
+
+
 def shard_of(key: str, shards: int) -> str:
-    """Say on which of so many shards something lies."""
+    """Return the shard of a key."""
     return str(zlib.crc32(key.encode()) % shards)
 
 

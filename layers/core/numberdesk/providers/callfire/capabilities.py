@@ -7,27 +7,27 @@ from datetime import timedelta
 from numberdesk.domain.capabilities import Ability, Capabilities, Findability
 
 _POSTBACKS = (
-    "CallFire recommends a postback to learn that an order is finished (WSDL and pages on CreateNumberOrder), and none of its "
-    "trigger events is about orders: orders are polled, and a postback that comes all the same is a hint to poll."
+    "CallFire recommends a postback to learn that an order is finished (WSDL and pages on CreateNumberOrder), but none of its "
+    "trigger events is about orders: orders are polled, and a postback is only a hint to poll."
 )
 _KEYWORDS_BACK = (
-    "Whether a keyword can be given back by CallFire's API is not sure: the schema of `Release` has `Number` mandatory, the help "
-    "page wants the number that the keyword is on, the reference shows both as optional. It is sent with its short code, then "
-    "alone, and counts as given back when the account's list shows that it renews no more. Where CallFire refuses it, or it goes "
-    "on renewing, people are told: give it back on CallFire's own pages."
+    "Whether CallFire's API can release a keyword is not certain: the schema of `Release` has `Number` mandatory, the help page "
+    "requires the keyword's number, and the reference shows both as optional. It is sent with its short code, then alone, and "
+    "counts as released when the account's list shows that it no longer renews. If CallFire refuses it, or it still renews, "
+    "people are notified: release it on CallFire's own pages."
 )
 _SPARSE = (
-    "CallFire's orders that wait for payment do not show in v2's list what they are for: of a purchase with an unknown outcome they are named to "
-    "a person as candidates."
+    "v2's list does not show what an order that waits for payment is for: a person sees such orders as candidates for a purchase "
+    "with an unknown outcome."
 )
 
 CAPABILITIES = Capabilities(
     provider="callfire",
-    # Its WSDL recommends a postback for orders, and none of its trigger events is about them; one that comes is a hint.
+    # See _POSTBACKS.
     sends_webhooks=False,
-    # By v2 `GET /orders`, where the account's settings allow it; nothing of ours is echoed.
+    # By v2 `GET /orders`, where the account's settings allow it; no reference is echoed.
     findability=Findability.BY_CONTENT,
-    # v2's orders show counts and what was fulfilled, not what was asked for (its schema, `NumberOrder`).
+    # v2's orders show counts and what was delivered, not what was requested (its schema, `NumberOrder`).
     finds_by_counts=True,
     match_is_proof=False,
     # Neither 1.1 nor v2 has a call that cancels an order.
@@ -46,9 +46,9 @@ CAPABILITIES = Capabilities(
     ),
     knows_deadlines=False,
     promises_all_or_nothing=False,
-    # CreateNumberOrder is one flat form: each of these has one place in it.
+    # CreateNumberOrder is one flat form with one field for each of these.
     max_items={"numbers": 1, "keywords": 1, "criteria.local": 1, "criteria.toll_free": 1},
-    # No source names a limit; what is larger can be split into several orders.
+    # No source names a limit; a larger request can be split into several orders.
     max_assets=250,
     max_total_items=None,
     criteria_fields=frozenset(
@@ -66,9 +66,9 @@ CAPABILITIES = Capabilities(
         }
     ),
     number_types=frozenset({"local", "toll_free"}),
-    # GetNumberOrder must be polled no more than once a second (CallFire docs: order new numbers).
+    # GetNumberOrder may be called at most once a second (CallFire docs: order new numbers).
     call_interval=timedelta(seconds=1),
-    # Its orders are processed at once; no bound is published.
+    # Orders are processed at once; no limit is published.
     pending={"callfire": timedelta(days=1)},
     not_sure=(_POSTBACKS, _KEYWORDS_BACK, _SPARSE),
     ways_out={"criteria": "callfire sells local and toll_free numbers; order other types from telnyx or telesign"},

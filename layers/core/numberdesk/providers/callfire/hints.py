@@ -1,8 +1,7 @@
-"""Reads CallFire's postbacks.
+"""Read CallFire's postbacks.
 
-CallFire signs none. For number orders it recommends a postback (its WSDL and its pages on CreateNumberOrder), and documents
-neither a trigger event nor a body for one. The shapes here are ours, made after those that it documents for calls and texts
-(CallFire docs: subscription notifications):
+CallFire signs none. For number orders it recommends a postback (its WSDL and its pages on CreateNumberOrder), but documents no trigger
+event and no body. The shapes here follow those that it documents for calls and texts (CallFire docs: subscription notifications):
 `<n:NumberOrderFinished><n:SubscriptionId/><NumberOrder id="..">..</NumberOrder></n:NumberOrderFinished>` and
 `{"NumberOrderNotification": {"SubscriptionId": .., "NumberOrder": {"@id": ..}}}`. Nothing in them is believed.
 """
@@ -10,11 +9,11 @@ neither a trigger event nor a body for one. The shapes here are ours, made after
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
 from numberdesk.domain.statuses import Phase
+from numberdesk.providers import json_values
 from numberdesk.providers.base import Hint, NotAHintError
 from numberdesk.providers.callfire.statuses import PHASES
 from numberdesk.providers.callfire.xmldoc import DATA, NOTIFICATION, parse
@@ -23,16 +22,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MAX_ORDERS = 10
-"""A postback is about one order; one that names a crowd is not from CallFire."""
+"""A postback is about one order; one that names many is not from CallFire."""
 _EVENT_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 _ORDER_ID = re.compile(r"[0-9]{1,20}")
 _NOT_OVER = frozenset({Phase.OPEN, Phase.WAITING})
 
 
 def read_hints(body: bytes) -> list[Hint]:
-    """Read what a postback claims: one hint for each order named, or one hint without an order.
+    """Read a postback: one hint for each order named, or one hint without an order.
 
-    A postback has no id of its own: the hash of its bytes is the event id, so that an exact repeat is known as one.
+    A postback has no id: the hash of its bytes is the event id, by which an exact repeat is recognised.
 
     Raises:
         NotAHintError: the body is neither XML nor JSON of a notification.
@@ -72,10 +71,9 @@ def _read_xml(body: bytes) -> tuple[str, dict[str, str]]:
 
 def _read_json(body: bytes) -> tuple[str, dict[str, str]]:
     try:
-        document = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        message = f"not JSON that is read here ({type(error).__name__})"
-        raise NotAHintError(message) from None
+        document = json_values.parse(body)
+    except ValueError as error:
+        raise NotAHintError(str(error)) from None
     if not isinstance(document, dict):
         raise NotAHintError("JSON, but not an object")
     orders = {}
@@ -99,5 +97,5 @@ def _number_orders(document: Any) -> Iterator[dict[str, Any]]:
 
 
 def _event_type(name: str) -> str:
-    # The name is the sender's text and goes into logs: only what looks like a name passes.
+    # The sender's text goes into logs: it must look like a name.
     return name if _EVENT_TYPE.fullmatch(name) else "unknown"

@@ -1,4 +1,4 @@
-"""What can be had at CallFire (REST 1.1). Nothing here reserves or buys."""
+"""CallFire's searches (REST 1.1). Nothing here reserves or buys."""
 
 from __future__ import annotations
 
@@ -24,12 +24,7 @@ _REGION_NAMES = ("city", "rate_center", "prefix", "zipcode", "lata", "time_zone"
 
 
 def search_numbers(http: Http, query: Query) -> list[Offer]:
-    """Give up to `query.limit` numbers; CallFire tells no prices.
-
-    Raises:
-        RefusedError: criteria that CallFire cannot be asked for, by name; or the search is wrong otherwise.
-        AccountFaultError, UnreadableError, SlotBusyError: not read.
-    """
+    """Return up to `query.limit` numbers; CallFire shows no prices."""
     criteria = query.criteria
     if criteria is None:
         raise RefusedError("a search for numbers needs criteria")
@@ -37,20 +32,20 @@ def search_numbers(http: Http, query: Query) -> list[Offer]:
     params = [*region_fields(criteria).items(), ("TollFree", toll_free), ("Count", str(query.limit))]
     shown = found(http, "/number/search", "Number", params)
     offers = [offer for offer in map(_number_offer, shown) if offer]
-    # A filter that CallFire does not know it may ignore: what does not fit is no offer.
+    # CallFire may ignore a filter that it does not know.
     return [offer for offer in offers if misfit(criteria, offer, state=offer.region.get("state")) is None][
         : query.limit
     ]
 
 
 def search_keywords(http: Http, query: Query) -> list[Offer]:
-    """Give those of the keywords that can be had: CallFire leaves out the others. Raises as `search_numbers` does.
+    """Return the available keywords: CallFire leaves out the others.
 
-    However many: one cut off by a limit would read as taken.
+    All of them: one cut off by a limit would read as taken.
     """
     if not query.keywords or not all(map(_KEYWORD.fullmatch, query.keywords)):
         raise RefusedError("a search for keywords needs some, each of 1 to 64 letters and digits")
-    # Keywords know no case: they are given back as they were asked for.
+    # Keywords are not case-sensitive; they are returned as the query spells them.
     spelling = {keyword.casefold(): keyword for keyword in query.keywords}
     shown = found(http, "/number/keyword/search", "Keyword", [("Keywords", " ".join(query.keywords))])
     free = {(value(element, "Keyword") or "").casefold() for element in shown}
@@ -58,7 +53,7 @@ def search_keywords(http: Http, query: Query) -> list[Offer]:
 
 
 def search_regions(http: Http, query: Query) -> list[Offer]:
-    """Give up to `query.limit` regions, of all there are where there are no criteria. Raises as `search_numbers` does."""
+    """Return up to `query.limit` regions; all there are where there are no criteria."""
     criteria = query.criteria
     if criteria and criteria.number_type == "toll_free":
         raise RefusedError("toll-free numbers have no region")

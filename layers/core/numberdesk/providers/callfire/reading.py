@@ -1,6 +1,6 @@
-"""An order of CallFire's REST 1.1, read: what it shows, and what of it cannot be read.
+"""Read a number order of REST 1.1, and describe what of it cannot be read.
 
-Elements are known by their names, whatever their namespace: what would be dropped in silence may have been paid for.
+Elements are found by local name, whatever their namespace: what would be dropped silently may have been paid for.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _GROUPS = {
     "Keywords": (AssetKind.KEYWORD, None),
 }
 _GOT = frozenset({"fulfilled", "number", "numbers", "phonenumber", "phonenumbers", "keyword", "keywords"})
-# Ten digits, or eleven that begin with 1, however they are grouped.
+# Ten digits, or eleven that begin with 1, in any grouping.
 _NUMBER = re.compile(
     r"(?<![0-9+])(?:\+?1[ .-]?)?(?:[2-9][0-9]{2}|\([2-9][0-9]{2}\))[ .-]?[0-9]{3}[ .-]?[0-9]{4}(?![0-9])"
 )
@@ -40,9 +40,9 @@ _NUMBER_TYPES = {"true": "toll_free", "1": "toll_free", "false": "local", "0": "
 
 
 def snapshot(order: Order, shown: Element, currency: str) -> Snapshot:
-    """Give a NumberOrder in our words.
+    """Return a NumberOrder as a snapshot.
 
-    Fulfilled is had, whatever the order's status: even ERRORED may come with some.
+    Fulfilled assets are delivered, whatever the order's status: even an ERRORED order may have some.
     """
     provider_status, unknown = _status(shown)
     phase = phase_of(provider_status)
@@ -66,7 +66,7 @@ def snapshot(order: Order, shown: Element, currency: str) -> Snapshot:
             assets.setdefault((kind, value), asset)
     unknown += _strange(shown)
     if phase is Phase.ENDED and not groups and not any(each.of_asset for each in unknown):
-        # A group may be without Fulfilled, which is nothing got. An order without its groups does not say what was got.
+        # A group without Fulfilled means that it delivered nothing. An order without groups does not say what was delivered.
         unknown.append(UnknownValue("number_order", "no groups of numbers or keywords", of_asset=True))
     total, odd = _cost(shown, "TotalCost", "number_order.total_cost")
     return Snapshot(
@@ -81,7 +81,7 @@ def snapshot(order: Order, shown: Element, currency: str) -> Snapshot:
 
 
 def number(written: object) -> str | None:
-    """Give a number in E.164: CallFire documents eleven digits without a plus, and sells American and Canadian numbers."""
+    """Return a number in E.164: CallFire documents eleven digits without a plus, and sells American and Canadian numbers."""
     return numbers.number(written, *COUNTRIES)
 
 
@@ -90,22 +90,22 @@ def _status(shown: Element) -> tuple[str, list[UnknownValue]]:
     provider_status = text((element.text or "").strip()) or "" if element is not None else ""
     if phase_of(provider_status) is not Phase.UNKNOWN:
         return provider_status, []
-    told = "(an object)" if element is not None and len(element) else provider_status
-    return provider_status, [UnknownValue("number_order.status", told)]
+    description = "(an object)" if element is not None and len(element) else provider_status
+    return provider_status, [UnknownValue("number_order.status", description)]
 
 
 def _cost(element: Element, name: str, field: str) -> tuple[str | None, list[UnknownValue]]:
     written = (element.findtext(f"{{*}}{name}") or "").strip()
     if costs.amount(written) is not None:
         return text(written), []
-    return None, [UnknownValue(field, numbers.told(written))] if written else []
+    return None, [UnknownValue(field, numbers.described(written))] if written else []
 
 
 def _fulfilled(order: Order, group: Element, kind: AssetKind) -> tuple[list[str], list[str]]:
-    """Give what a group says was got, and what of that cannot be read.
+    """Return what a group delivered, and descriptions of what of it cannot be read.
 
-    Fulfilled is documented as an `xs:list`, space separated in one element and absent when nothing was got. Several elements,
-    one for each, and commas are read, too.
+    Fulfilled is documented as an `xs:list`: one element, separated by spaces, and absent when nothing was delivered. Several elements, one
+    for each asset, and commas are read too.
     """
     values: list[str] = []
     unread: list[str] = []
@@ -113,14 +113,14 @@ def _fulfilled(order: Order, group: Element, kind: AssetKind) -> tuple[list[str]
         read, rest = numbers_in(written) if kind is AssetKind.NUMBER else keywords_in(written)
         values += read
         unread += rest
-    # Keywords know no case: what we asked for and what was fulfilled must not become two.
-    asked = (item for item in order.request.items if isinstance(item, KeywordsItem))
-    spelling = {keyword.casefold(): keyword for item in asked for keyword in item.keywords}
-    return [spelling.get(value.casefold(), value) for value in values], [numbers.told(each) for each in unread]
+    # Keywords are not case-sensitive: the requested and the delivered spelling are one asset.
+    requested = (item for item in order.request.items if isinstance(item, KeywordsItem))
+    spelling = {keyword.casefold(): keyword for item in requested for keyword in item.keywords}
+    return [spelling.get(value.casefold(), value) for value in values], [numbers.described(each) for each in unread]
 
 
 def numbers_in(written: str) -> tuple[list[str], list[str]]:
-    """Give the numbers that a text holds, in E.164, and the words of it that are none."""
+    """Return the numbers in a text, in E.164, and its other words."""
     values: list[str] = []
     rest, reached = "", 0
     for found in _NUMBER.finditer(written):
@@ -132,11 +132,9 @@ def numbers_in(written: str) -> tuple[list[str], list[str]]:
 
 
 def keywords_in(written: str) -> tuple[list[str], list[str]]:
-    """Give the keywords that a text holds, and the words of it that are none."""
+    """Return the keywords in a text, and its other words."""
     words = list(filter(None, _BETWEEN.split(written)))
-    return list(filter(_KEYWORD.fullmatch, words)), [
-        provider_status for provider_status in words if not _KEYWORD.fullmatch(provider_status)
-    ]
+    return list(filter(_KEYWORD.fullmatch, words)), [word for word in words if not _KEYWORD.fullmatch(word)]
 
 
 def _written(group: Element) -> Iterator[str]:
@@ -149,10 +147,12 @@ def _written(group: Element) -> Iterator[str]:
 
 
 def _strange(shown: Element) -> list[UnknownValue]:
-    """Tell what was got in a group that is not documented: of which kind it is, nobody knows."""
+    """Return what was delivered in an undocumented group: its kind is unknown."""
     return [
         UnknownValue(
-            f"number_order.{_name(element)}", numbers.told(" ".join("".join(got.itertext()).split())), of_asset=True
+            f"number_order.{_name(element)}",
+            numbers.described(" ".join("".join(got.itertext()).split())),
+            of_asset=True,
         )
         for element in shown
         if _name(element) not in _GROUPS
@@ -166,5 +166,5 @@ def _name(element: Element) -> str:
 
 
 def number_type(element: Element) -> str | None:
-    """Read whether a number is toll-free."""
+    """Return whether a number is local or toll-free."""
     return _NUMBER_TYPES.get((xmldoc.value(element, "TollFree") or "").lower())

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from numberdesk.providers.base import UnreadableError
-from numberdesk.providers.callfire.faults import found_nothing, not_listed
-from numberdesk.providers.callfire.xmldoc import DATA, RESOURCE, parse
+from numberdesk.providers.callfire.errors import found_nothing, not_listed
+from numberdesk.providers.callfire.xmldoc import DATA, RESOURCE, parsed
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -21,7 +21,7 @@ MAX_RESULTS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Some of a list: its elements, and where the rest begins; none at its end. How many there are, where it is told."""
+    """A page of a list: its elements, where the next page begins, and the total if it is shown."""
 
     elements: tuple[Element, ...]
     next_result: int | None
@@ -29,11 +29,7 @@ class Listed:
 
 
 def found(http: Http, path: str, name: str, params: QueryParams) -> tuple[Element, ...]:
-    """Search for what can be had: nothing, too, where that is told as an error.
-
-    Raises:
-        RefusedError, AccountFaultError, UnreadableError, SlotBusyError: not read.
-    """
+    """Search. An error that means "nothing found" counts as an empty result."""
     response = http.read(path, params=params)
     if found_nothing(response):
         return ()
@@ -41,12 +37,9 @@ def found(http: Http, path: str, name: str, params: QueryParams) -> tuple[Elemen
 
 
 def page(http: Http, path: str, name: str, first: int, most: int) -> Listed:
-    """Read `most` elements of a list of the account's own, from the `first` on, counted from 0.
+    """Read `most` elements of one of the account's own lists, beginning at `first`, counted from 0.
 
-    An error is never taken for an empty list here: what the account has would be told as gone.
-
-    Raises:
-        RefusedError, AccountFaultError, UnreadableError, SlotBusyError: not read.
+    An error never counts as an empty list here: what the account has would be reported as gone.
     """
     response = http.read(path, params=[("FirstResult", str(first)), ("MaxResults", str(most))])
     root = _resource_list(response)
@@ -54,9 +47,9 @@ def page(http: Http, path: str, name: str, first: int, most: int) -> Listed:
     if len(elements) < len(root):
         raise UnreadableError("a list with something in it that cannot be read")
     reached = first + len(elements)
-    told = root.get("totalResults", "")
-    total = int(told) if told.isascii() and told.isdigit() else None
-    # Without a total, a full page may have another after it. An empty one ends every list.
+    written = root.get("totalResults", "")
+    total = int(written) if written.isascii() and written.isdigit() else None
+    # Without a total, another page may follow a full one. An empty page ends every list.
     more = reached < total if total is not None else len(elements) >= most
     return Listed(elements, reached if elements and more else None, total)
 
@@ -64,10 +57,7 @@ def page(http: Http, path: str, name: str, first: int, most: int) -> Listed:
 def _resource_list(response: Response) -> Element:
     if not response.is_success:
         raise not_listed(response)
-    try:
-        root = parse(response.content)
-    except ValueError:
-        root = None
+    root = parsed(response)
     if root is None or root.tag != f"{RESOURCE}ResourceList":
         raise UnreadableError(f"HTTP {response.status_code} without a list")
     return root

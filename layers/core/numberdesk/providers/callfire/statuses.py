@@ -1,4 +1,4 @@
-"""CallFire's words for the state of a number order, and its way to write numbers; standard library only."""
+"""The statuses of a number order, and CallFire's notation of numbers; standard library only."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from enum import StrEnum
 
-# OrderStatus, gathered from every published version of the 1.1 schema and pages and of the v2 schema. CallFire defines
-# none but PROCESSING, FINISHED and ERRORED; the rest goes by its name.
+# OrderStatus, from every published version of the 1.1 schema and pages and of the v2 schema. CallFire defines only PROCESSING, FINISHED
+# and ERRORED; the others are read by their names.
 PHASES: dict[str, Phase] = {
     "NEW": Phase.OPEN,
     "PROCESSING": Phase.OPEN,
@@ -33,22 +33,22 @@ STATUSES: Mapping[str, Mapping[str, StrEnum]] = {"A number order (`Status`)": PH
 """For docs/providers/callfire.md."""
 
 COUNTRIES = ("US", "CA")
-"""Where CallFire's numbers are of."""
+"""The countries of CallFire's numbers."""
 _BETWEEN = re.compile(r"[\s_-]+")
 _NUMBER = re.compile(r"\+?(1[0-9]{10})")
 
 
 def e164(number: str) -> str | None:
-    """Write CallFire's eleven digits as E.164; none where they are something else."""
+    """Convert CallFire's eleven digits to E.164; None where they are something else."""
     digits = _NUMBER.fullmatch(number)
     return f"+{digits[1]}" if digits else None
 
 
 def phase_of(provider_status: str | None) -> Phase:
-    """Give what a status means: in whatever case, and with whatever stands between its parts."""
+    """Return what a status means, whatever its case and separators."""
     return PHASES.get(_BETWEEN.sub("_", (provider_status or "").strip()).upper(), Phase.UNKNOWN)
 
 
 def is_over(provider_status: str | None) -> bool:
-    """Whether an order came to nothing. Even an ERRORED one may come with some numbers: of several it is the last to be followed."""
+    """Return whether an order failed. Even an ERRORED one may have some numbers: of several orders it is followed last."""
     return phase_of(provider_status) is Phase.FAILED

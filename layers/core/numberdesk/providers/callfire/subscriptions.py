@@ -1,7 +1,7 @@
 """CallFire's subscriptions (REST 1.1): where it posts notifications.
 
-Its WSDL recommends a postback as the way to learn that an order is finished, and none of its trigger events is about orders.
-A postback is authenticated by the token in its address alone (CallFire signs none), so that no address is shown as it is.
+Its WSDL recommends a postback to learn that an order is finished, and none of its trigger events is about orders. Only the token in its
+address authenticates a postback (CallFire signs none), so addresses are never shown in full.
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ from __future__ import annotations
 import re
 import uuid
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
 from numberdesk.domain.listings import Registration
 from numberdesk.providers.base import NoSuchThingError, OutcomeUnknownError, RefusedError, UnreadableError
-from numberdesk.providers.callfire.faults import not_changed, not_listed
+from numberdesk.providers.callfire.errors import not_changed, not_listed
 from numberdesk.providers.callfire.resources import page
-from numberdesk.providers.callfire.xmldoc import DATA, parse, value
+from numberdesk.providers.callfire.xmldoc import DATA, parsed, value
 from numberdesk.providers.created_id import created_id
 from numberdesk.providers.http import segment
 
@@ -23,10 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from xml.etree.ElementTree import Element
 
-    from numberdesk.providers.http import Http, Response
+    from numberdesk.providers.http import Http
 
 _PATH = "/subscription"
-_FORM = "application/x-www-form-urlencoded"
 _NOTE = "no trigger for number orders is documented; orders are polled"
 # SubscriptionTriggerEvent, without UNDEFINED_EVENT (CallFire's `callfire-data.xsd`).
 _EVENTS = (
@@ -49,22 +47,14 @@ _QUERY = re.compile(r"[?#].*", re.DOTALL)
 
 
 def registrations(http: Http) -> list[Registration]:
-    """Give all subscriptions of the account.
-
-    Raises:
-        RefusedError, AccountFaultError, UnreadableError, SlotBusyError: not read.
-    """
+    """Return all subscriptions of the account."""
     return [registration for element in _subscriptions(http) if (registration := _registration(element))]
 
 
 def register(http: Http, url: str, event: str | None) -> Registration:
-    """Subscribe `url` to a trigger event, where it is not subscribed yet.
+    """Subscribe `url` to a trigger event, unless it is subscribed already.
 
-    Which events there are is CallFire's to say: one that is not documented is asked for all the same.
-
-    Raises:
-        RefusedError: not taken, or no event named.
-        AccountFaultError, NotSentError, OutcomeUnknownError, UnreadableError, SlotBusyError: try again later.
+    CallFire decides which events exist: an undocumented one is sent too.
     """
     if event is None:
         raise RefusedError(
@@ -77,14 +67,14 @@ def register(http: Http, url: str, event: str | None) -> Registration:
         if _is_for(element, url, event) and (there := _registration(element)):
             return there
     form = {
-        # "Unique ID of web request needed for de-duping": a repeat must be known as one.
+        # "Unique ID of web request needed for de-duping": the same for a repeat.
         "RequestId": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'{event} {url}')}",
         "Enabled": "true",
         "Endpoint": url,
         "NotificationFormat": "XML",
         "TriggerEvent": event,
     }
-    response = http.send_once("POST", _PATH, content=urlencode(form).encode(), content_type=_FORM)
+    response = http.send_form("POST", _PATH, form)
     if not response.is_success:
         raise not_changed(response)
     subscription_id = created_id(response, _ID, _PATH)
@@ -94,16 +84,9 @@ def register(http: Http, url: str, event: str | None) -> Registration:
 
 
 def unregister(http: Http, registration_id: str) -> None:
-    """Delete a subscription.
-
-    Raises:
-        NoSuchThingError: there is none of this id.
-        RefusedError: it was not taken.
-        AccountFaultError, NotSentError, OutcomeUnknownError, SlotBusyError: try again later.
-    """
     if not _ID.fullmatch(registration_id):
         raise NoSuchThingError("CallFire has no such subscription")
-    response = http.send_once("DELETE", f"{_PATH}/{segment(registration_id)}", content=b"", content_type="")
+    response = http.send_once("DELETE", f"{_PATH}/{segment(registration_id)}")
     if response.status_code == 404:  # noqa: PLR2004
         raise NoSuchThingError("CallFire has no such subscription")
     if not response.is_success:
@@ -121,7 +104,7 @@ def _subscriptions(http: Http) -> Iterator[Element]:
 
 
 def _is_for(element: Element, url: str, event: str) -> bool:
-    # One with a filter tells of some calls or texts only.
+    # A filter limits a subscription to some calls or texts.
     is_filtered = any((part.text or "").strip() for part in element.findall(f"{DATA}SubscriptionFilter/*"))
     return _endpoint(element) == url and value(element, "TriggerEvent") == event and not is_filtered
 
@@ -129,23 +112,16 @@ def _is_for(element: Element, url: str, event: str) -> bool:
 def _read(http: Http, subscription_id: str) -> Registration:
     response = http.read(f"{_PATH}/{segment(subscription_id)}")
     if response.status_code == 404:  # noqa: PLR2004
-        # How long CallFire remembers a RequestId is published nowhere.
-        raise RefusedError("CallFire takes it for a repeat of one that was deleted; use another token")
+        # How long CallFire remembers a RequestId is not published.
+        raise RefusedError("CallFire reads it as a repeat of a deleted subscription; use another token")
     if not response.is_success:
         raise not_listed(response)
-    root = _parsed(response)
+    root = parsed(response)
     element = root.find(f"{DATA}Subscription") if root is not None else None
     registration = _registration(element) if element is not None else None
     if registration is None or registration.id != subscription_id:
         raise UnreadableError(f"HTTP {response.status_code} that does not show the subscription")
     return registration
-
-
-def _parsed(response: Response) -> Element | None:
-    try:
-        return parse(response.content)
-    except ValueError:
-        return None
 
 
 def _registration(element: Element) -> Registration | None:
@@ -168,6 +144,6 @@ def _endpoint(element: Element) -> str:
 
 
 def without_secrets(endpoint: str) -> str:
-    """Show where a subscription goes without what may be secret: our token, a password, a query."""
+    """Return a subscription's address without what may be secret: our token, a password, a query."""
     shown = _QUERY.sub("", _USER.sub("", endpoint, count=1), count=1)
     return _TOKEN.sub("{token}", shown, count=1)

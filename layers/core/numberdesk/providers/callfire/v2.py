@@ -1,13 +1,12 @@
-"""CallFire REST v2: only its list of orders, to find a purchase whose answer was lost, and to compare. REST 1.1 has no list.
+"""CallFire REST v2: only its list of orders, to find a purchase whose response was lost, and to compare. REST 1.1 has no list.
 
-Nothing of ours is on an order: an order of the right time and content may be ours, and may be its equal.
+No order shows our reference: one of the right time and content may be ours, or an equal one.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -15,11 +14,19 @@ from numberdesk.domain.fitting import misfit
 from numberdesk.domain.listings import OnOrder
 from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem
 from numberdesk.domain.text import quoted
-from numberdesk.providers.base import AccountFaultError, OrdersPage, Placed, RefusedError, UnreadableError
-from numberdesk.providers.callfire.faults import not_read
+from numberdesk.providers.base import (
+    CLOCK_SKEW,
+    AccountFaultError,
+    OrdersPage,
+    Placed,
+    UnreadableError,
+    page_number,
+)
+from numberdesk.providers.callfire.errors import not_read
 from numberdesk.providers.callfire.reading import keywords_in, numbers_in
 from numberdesk.providers.callfire.statuses import is_over
-from numberdesk.providers.json_values import fields, instant, integer, parse, text
+from numberdesk.providers.http import fields_of
+from numberdesk.providers.json_values import fields, instant, integer, text
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -31,31 +38,27 @@ if TYPE_CHECKING:
 _PAGE_SIZE = 100
 _MAX_PAGES = 20
 _NUMBERS = {"localNumbers": "local", "tollFreeNumbers": "toll_free"}
-"""What its groups of numbers are called, and of which type those are."""
+"""The groups of numbers, and their type."""
 _KEYWORDS = "keywords"
 _GROUPS = (*_NUMBERS, _KEYWORDS)
 _ID = re.compile("[0-9]{1,20}", re.ASCII)
-_CURSOR = re.compile("[1-9][0-9]{0,8}", re.ASCII)
-_SKEW = timedelta(seconds=60)
-"""How far CallFire's clock may be from ours."""
 
 
 class NoV2Error(UnreadableError):
-    """This account has no v2, though its settings say so. REST 1.1 works without it."""
+    """The account may not use v2, although its settings say so. REST 1.1 works without it."""
 
 
 def find(http: Http, order: Order) -> list[Placed]:
-    """Give the account's orders that were created while this one was being placed and hold what it asks for, as far as they tell.
+    """Return the orders that were created while this one was being placed and whose content matches, as far as it is shown.
 
-    One that holds all numbers and keywords that were asked for by name is proven: each is sold once. As many numbers of the same
-    sort prove nothing. Where others of that time do not tell what they hold, those are given with them: nobody can say which is ours.
+    One that holds all numbers and keywords requested by name is proven: each is sold once. As many numbers of the same kind prove nothing.
+    If other orders of that time do not show their content, they are returned too, since any of them may be ours.
 
     Raises:
-        NoV2Error: nobody can look here.
-        UnreadableError, AccountFaultError, SlotBusyError: not read; says nothing.
+        NoV2Error: the account may not use v2.
     """
     likeness = {shown: _likeness(shown, order.request) for shown in _of_the_attempt(http, order)}
-    least = _Likeness.UNTOLD if _Likeness.EQUAL in likeness.values() else _Likeness.EQUAL
+    least = _Likeness.UNCLEAR if _Likeness.EQUAL in likeness.values() else _Likeness.EQUAL
     return [
         Placed(
             shown.id,
@@ -69,76 +72,53 @@ def find(http: Http, order: Order) -> list[Placed]:
 
 
 def candidates(http: Http, order: Order) -> list[OnOrder]:
-    """Give the orders of that time which may be this one for all that they tell. Raises as `find` does.
+    """Return the orders of that time that may be this one.
 
-    One that waits for payment tells nothing of what was asked for (CallFire API client for Java, fixture findOrders.json);
-    one that was filled in part tells less. One of as many that holds something else is given with what that is.
+    An order that waits for payment shows nothing of what it requested (CallFire API client for Java, fixture findOrders.json); one that was
+    filled in part shows less. An order for as many of something else is returned with the difference.
     """
     return [
-        OnOrder(
-            provider_order_id=shown.id,
-            provider_status=shown.provider_status,
-            created_at=shown.created,
-            over=is_over(shown.provider_status),
-            differs=_strange(shown, order.request) or "",
-        )
+        shown.on_order(differs=_strange(shown, order.request) or "")
         for shown in _of_the_attempt(http, order)
         if _likeness(shown, order.request) >= _Likeness.MISFIT
     ]
 
 
 def orders(http: Http, cursor: str | None) -> OrdersPage:
-    """Give a page of the account's orders; `cursor` is where the next one begins. No order bears a reference.
-
-    Raises:
-        RefusedError: the cursor is none of ours.
-        NoV2Error: there is no list here.
-        UnreadableError, AccountFaultError, SlotBusyError: not read.
-    """
-    if cursor is not None and not _CURSOR.fullmatch(cursor):
-        raise RefusedError("the cursor is none of this list")
-    offset = int(cursor or 0)
+    """Return a page of the account's orders; the cursor is the position at which the next one begins. No order shows our reference."""
+    offset = page_number(cursor, first=0, digits=9)
     items, total = _page(http, [("offset", str(offset))])
     reached = offset + len(items)
     read = [each for each in map(_shown, items) if each]
     unread = ["an order without its id"] * (len(items) - len(read))
     more = reached > offset and (reached < total if total is not None else len(items) >= _PAGE_SIZE)
-    shown = [
-        OnOrder(
-            provider_order_id=each.id,
-            provider_status=each.provider_status,
-            created_at=each.created,
-            over=is_over(each.provider_status),
-        )
-        for each in read
-    ]
-    return OrdersPage(tuple(shown), str(reached) if more else None, tuple(unread))
+    return OrdersPage(tuple(each.on_order() for each in read), str(reached) if more else None, tuple(unread))
 
 
 class _Likeness(IntEnum):
-    """How far an order of the account may be the one that was asked for."""
+    """How far an order of the account may be the requested one."""
 
     OTHER = 0
-    """It is for more, or for something else."""
+    """It is for more, or for another kind."""
     MISFIT = 1
-    """It is for no more than was asked for, and holds something else."""
+    """It is for no more than was requested, and holds something else."""
     LESS = 2
     """It may be ours if it was filled in part."""
-    UNTOLD = 3
-    """It does not tell."""
+    UNCLEAR = 3
+    """It does not show its content."""
     EQUAL = 4
     """It is for as many, and holds nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """A group of an order: how many, where that can be read, and what was got, in lower case."""
+    """A group of an order: the count, if it can be read, and what was delivered, in lower case."""
 
     name: str
     ordered: int | None
     got: frozenset[str]
     unread: bool
-    """Something that was got cannot be read."""
+    """Something that was delivered cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,20 +130,30 @@ class _Shown:
     created: datetime | None
     groups: tuple[_Group, ...]
 
+    def on_order(self, differs: str = "") -> OnOrder:
+        return OnOrder(
+            provider_order_id=self.id,
+            provider_status=self.provider_status,
+            created_at=self.created,
+            over=is_over(self.provider_status),
+            differs=differs,
+        )
+
 
 def _of_the_attempt(http: Http, order: Order) -> list[_Shown]:
-    """Give all orders that were created while this one was being placed, or may have been."""
+    """Return all orders that were, or may have been, created while this one was being placed."""
     if order.attempt is None:
         return []
-    begin, end = order.attempt.began_at - _SKEW, order.attempt.resolve_at + _SKEW
-    window = [("intervalBegin", _milliseconds(begin)), ("intervalEnd", _milliseconds(end))]
+    begin, end = order.attempt.began_at - CLOCK_SKEW, order.attempt.resolve_at + CLOCK_SKEW
+    # In milliseconds since 1970.
+    window = [("intervalBegin", f"{begin.timestamp() * 1000:.0f}"), ("intervalEnd", f"{end.timestamp() * 1000:.0f}")]
     found: dict[str, _Shown] = {}
     offset = 0
     for _ in range(_MAX_PAGES):
         items, total = _page(http, [*window, ("offset", str(offset))])
         for each in map(_shown, items):
             if each is None:
-                # It may be any, so that the list says nothing.
+                # It may be any order, so the list says nothing.
                 raise UnreadableError("a list with an order that cannot be read")
             if each.created is None or begin <= each.created <= end:
                 found[each.id] = each
@@ -173,24 +163,16 @@ def _of_the_attempt(http: Http, order: Order) -> list[_Shown]:
     raise UnreadableError(f"more than {_MAX_PAGES} pages of orders")
 
 
-def _milliseconds(instant: datetime) -> str:
-    """Write an instant as v2 counts, in milliseconds since 1970."""
-    return str(int(instant.timestamp() * 1000))
-
-
 def _page(http: Http, params: list[tuple[str, str]]) -> tuple[list[object], int | None]:
     response = http.read("/orders", params=[*params, ("limit", str(_PAGE_SIZE))])
     if response.status_code in (403, 405, 410):
         raise NoV2Error(f"HTTP {response.status_code}: v2 is not open to this account")
     if not response.is_success:
         issue = not_read(response)
-        # Credentials that only v2 refuses are no fault of the account: 1.1 takes them.
-        is_passing = isinstance(issue, AccountFaultError) and issue.throttled
-        raise issue if is_passing else UnreadableError(issue.detail)
-    try:
-        page = fields(parse(response.content))
-    except ValueError:
-        page = {}
+        # Credentials that only v2 refuses do not concern the account: 1.1 accepts them.
+        is_throttled = isinstance(issue, AccountFaultError) and issue.throttled
+        raise issue if is_throttled else UnreadableError(issue.detail)
+    page = fields_of(response)
     items = page.get("items")
     if not isinstance(items, list):
         raise UnreadableError(f"HTTP {response.status_code} without a list of orders")
@@ -198,7 +180,7 @@ def _page(http: Http, params: list[tuple[str, str]]) -> tuple[list[object], int 
 
 
 def _shown(item: object) -> _Shown | None:
-    """Read a row; none where it does not name its order."""
+    """Read a row; None where it shows no order id."""
     shown = fields(item)
     order_id = str(shown.get("id", "")).strip()
     if not _ID.fullmatch(order_id):
@@ -218,7 +200,7 @@ def _group(name: str, shown: object) -> _Group:
 
 
 def _joined(value: object) -> str:
-    """Write what was got as one text: a list of texts or numbers, or one of them. What is neither is no number."""
+    """Return what was delivered as one text: a list of texts or numbers, or a single one."""
     if isinstance(value, list):
         return " ".join(map(_joined, value))
     if value is None:
@@ -227,12 +209,12 @@ def _joined(value: object) -> str:
 
 
 def _likeness(shown: _Shown, request: Request) -> _Likeness:
-    """Tell how far an order's content is what was asked for.
+    """Return how far an order's content matches the request.
 
-    v2 calls `ordered` what was bought. An order that was filled in part may thus show less than was asked for; it is not taken
-    for ours, since less than we asked for is what somebody else's order looks like, too.
+    v2's `ordered` is what was bought, so an order that was filled in part shows less than was requested. It is not adopted: somebody
+    else's order may look the same.
     """
-    named, words = _by_name(request)
+    named, keywords = _by_name(request)
     local, toll_free = (
         sum(i.quantity for i in request.items if isinstance(i, CriteriaItem) and i.criteria.number_type == number_type)
         for number_type in ("local", "toll_free")
@@ -240,10 +222,10 @@ def _likeness(shown: _Shown, request: Request) -> _Likeness:
     groups = {group.name: group for group in shown.groups}
     ordered = {name: (groups[name].ordered or 0) if name in groups else 0 for name in _GROUPS}
     numbers = ordered["localNumbers"] + ordered["tollFreeNumbers"]
-    # Numbers ordered by name are in either group; nobody says in which.
+    # Numbers ordered by name may be in either group.
     if (
         numbers > len(named) + local + toll_free
-        or ordered[_KEYWORDS] > len(words)
+        or ordered[_KEYWORDS] > len(keywords)
         or ordered["localNumbers"] > len(named) + local
         or ordered["tollFreeNumbers"] > len(named) + toll_free
     ):
@@ -251,14 +233,14 @@ def _likeness(shown: _Shown, request: Request) -> _Likeness:
     if _strange(shown, request):
         return _Likeness.MISFIT
     if not groups or shown.created is None or any(group.ordered is None or group.unread for group in shown.groups):
-        return _Likeness.UNTOLD
-    is_all = numbers == len(named) + local + toll_free and ordered[_KEYWORDS] == len(words)
+        return _Likeness.UNCLEAR
+    is_all = numbers == len(named) + local + toll_free and ordered[_KEYWORDS] == len(keywords)
     return _Likeness.EQUAL if is_all else _Likeness.LESS
 
 
 @dataclass(frozen=True, slots=True)
 class _Got:
-    """A number of an order, as far as its group tells of what sort it is."""
+    """A number of an order, as far as its group shows its kind."""
 
     value: str
     number_type: str | None
@@ -267,14 +249,14 @@ class _Got:
 
 
 def _strange(shown: _Shown, request: Request) -> str | None:
-    """Name what an order holds and was not asked for, number by number and keyword by keyword; none where there is nothing."""
-    named, words = _by_name(request)
+    """Return a description of the first thing in an order that was not requested; None if everything was."""
+    named, keywords = _by_name(request)
     wanted = [item for item in request.items if isinstance(item, CriteriaItem)]
     chosen = 0
     for group in shown.groups:
         for value in sorted(group.got):
             if group.name == _KEYWORDS:
-                if value not in words:
+                if value not in keywords:
                     return f"the keyword {quoted(value)}"
                 continue
             if value in named:
@@ -288,19 +270,14 @@ def _strange(shown: _Shown, request: Request) -> str | None:
 
 
 def _is_proven(shown: _Shown, request: Request) -> bool:
-    """Whether an order holds all that was asked for by name: a number or keyword is sold once."""
-    named, words = _by_name(request)
+    """Return whether an order holds everything requested by name: a number or keyword is sold once."""
+    named, keywords = _by_name(request)
     got = {value for group in shown.groups for value in group.got}
-    return bool(named or words) and named | words <= got
+    return bool(named or keywords) and named | keywords <= got
 
 
 def _by_name(request: Request) -> tuple[set[str], set[str]]:
-    """Give the numbers and, in lower case, the keywords that were asked for by name."""
+    """Return the numbers and, in lower case, the keywords that were requested by name."""
     named = {number for item in request.items if isinstance(item, NumbersItem) for number in item.numbers}
-    words = {
-        provider_status.casefold()
-        for item in request.items
-        if isinstance(item, KeywordsItem)
-        for provider_status in item.keywords
-    }
-    return named, words
+    asked = (item for item in request.items if isinstance(item, KeywordsItem))
+    return named, {keyword.casefold() for item in asked for keyword in item.keywords}

@@ -1,4 +1,4 @@
-"""CallFire's documents, read by namespace and never by prefix; its JSON is read as the XML that it stands for."""
+"""CallFire's documents, read by namespace and never by prefix; JSON is read as the equivalent XML."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from numberdesk.providers.json_values import text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from numberdesk.providers.http import Response
+
 DATA = "{http://api.callfire.com/data}"
 RESOURCE = "{http://api.callfire.com/resource}"
 NOTIFICATION = "{http://api.callfire.com/notification/xsd}"
 
 _RESOURCES = frozenset({"Resource", "ResourceList", "ResourceReference", "ResourceException"})
-"""The wrappers; they and the plain values in them are of the namespace of resources, all else is data."""
+"""Wrappers. They and the plain values in them are in the resource namespace, everything else is in the data namespace."""
 
 
 def parse(body: bytes) -> Element:
-    """Read an answer: XML, or the JSON that stands for it (`@id` is an attribute, a list is an element repeated).
+    """Parse a body: XML, or the equivalent JSON (`@id` is an attribute, a list is a repeated element).
 
-    JSON is what CallFire gives for paths that end in .json, and what its default may become.
+    CallFire returns JSON for paths that end in .json, and its default may become JSON.
 
     Raises:
         ValueError: it is neither, or XML that declares what is not allowed. The message holds nothing of the body.
@@ -30,15 +32,25 @@ def parse(body: bytes) -> Element:
     if body.lstrip()[:1] != b"{":
         return xml.parse(body)
     document = json_values.parse(body)
-    if not isinstance(document, dict) or len(document) != 1:
-        message = "not JSON of one resource"
-        raise ValueError(message)
-    [(name, content)] = document.items()
     try:
+        [(name, content)] = json_values.fields(document).items()
         return next(_elements(name, content, RESOURCE if name in _RESOURCES else DATA))
-    except (RecursionError, StopIteration):
-        message = "not JSON of one resource"
-        raise ValueError(message) from None
+    except (RecursionError, StopIteration, ValueError):
+        raise ValueError("not JSON of one resource") from None
+
+
+def parsed(response: Response) -> Element | None:
+    """Return the root element of a response; None where it cannot be parsed."""
+    try:
+        return parse(response.content)
+    except ValueError:
+        return None
+
+
+def first(response: Response, name: str) -> Element | None:
+    """Return the first data element of this name in a response, at any depth."""
+    root = parsed(response)
+    return None if root is None else next(root.iter(f"{DATA}{name}"), None)
 
 
 def _elements(name: str, content: object, namespace: str) -> Iterator[Element]:
@@ -61,5 +73,5 @@ def _written(value: object) -> str:
 
 
 def value(element: Element, name: str) -> str | None:
-    """Give the text of a data element below this one, trimmed; none where there is no printable one of sane length."""
+    """Return the trimmed text of a data element below this one; None where it is absent, not printable or too long."""
     return text((element.findtext(f"{DATA}{name}") or "").strip())

@@ -1,21 +1,22 @@
-"""TeleSign Phone Numbers API: direct orders, in our words.
+"""TeleSign Phone Numbers API: direct orders.
 
-TeleSign publishes the answers of direct orders but not the request's parameters. The form's names are those that the
-answers echo, with `sms_capable` and `voice_capable` from the search of the same API. What no source states is a setting:
-`field_names`, `number_types`, `path`.
+TeleSign documents the responses of direct orders but not the request's parameters. The form uses the names in those responses, and
+`sms_capable` and `voice_capable` from the same API's search. What no source states is a setting: `field_names`, `number_types`,
+`path`.
 """
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Unpack
 from urllib.parse import urlencode
 
 from numberdesk.domain.request import CriteriaItem, Partial
 from numberdesk.domain.statuses import AssetKind, Phase
 from numberdesk.domain.text import harmless
 from numberdesk.providers.base import (
+    CLOCK_SKEW,
     AccountFaultError,
     NoSuchOrderError,
     NoSuchThingError,
@@ -27,16 +28,17 @@ from numberdesk.providers.base import (
     Provider,
     RefusedError,
     UnreadableError,
+    page_number,
 )
 from numberdesk.providers.created_id import created_id
-from numberdesk.providers.http import BasicAuth, Http, segment
+from numberdesk.providers.http import BasicAuth, Http, HttpOptions, fields_of, segment
 from numberdesk.providers.json_values import identifier, text
-from numberdesk.providers.telesign import answers, direct_orders, leases
+from numberdesk.providers.telesign import direct_orders, leases, responses
 from numberdesk.providers.telesign.auth import Digest
 from numberdesk.providers.telesign.statuses import meaning
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numberdesk.domain.clock import Clock
     from numberdesk.domain.listings import Offer, OnOrder, Owned
@@ -45,19 +47,16 @@ if TYPE_CHECKING:
     from numberdesk.domain.settings import Timings
     from numberdesk.domain.snapshot import Snapshot
     from numberdesk.providers.base import Credentials, OwnedPage, Query
-    from numberdesk.providers.http import Transport
     from numberdesk.providers.json_values import Fields
 
 _PATH = "/v1/phone_numbers/direct_orders"
 _CANCELLABLE = "accepted"
-# As the page "create a direct order" prints it; the digest signs the very words.
+# As the page "create a direct order" has it; the digest signs it literally.
 _FORM = "application/x-www-form-urlencoded; charset=utf-8"
-# Opaque: what looks like a UUID in the examples is none.
+# Opaque: what looks like a UUID in the examples is not one.
 _ORDER_ID = re.compile("[A-Za-z0-9][A-Za-z0-9_-]{7,127}", re.ASCII)
 _PAGE_SIZE = 100
 _MAX_PAGES = 20
-_SKEW = timedelta(seconds=60)
-"""How far TeleSign's clock may be from ours."""
 _FIELD_NAMES = {
     name: name
     for name in (
@@ -76,7 +75,7 @@ _FIELD_NAMES = {
         "description",
     )
 }
-# `mobile` and `local` are seen in TeleSign's examples; how it spells toll-free is published nowhere.
+# `mobile` and `local` occur in TeleSign's examples; its spelling of toll-free is not published.
 _NUMBER_TYPES = {"local": "local", "mobile": "mobile", "toll_free": "toll_free"}
 
 
@@ -84,24 +83,19 @@ def build(
     credentials: Credentials,
     clock: Clock,
     timings: Timings,
-    *,
-    before_call: Callable[[], None] = lambda: None,
-    throttled: Callable[[timedelta | None], None] = lambda _: None,
-    transport: Transport | None = None,
+    **options: Unpack[HttpOptions],
 ) -> Provider:
-    """Make the adapter of one account.
+    """Create the adapter of one account.
 
     Args:
         credentials: values `customer_id` and `api_key`; settings `auth` ("basic" or "digest"), `path`,
             `reference_in_description` (true), `field_names` and `number_types` (our name to TeleSign's).
         clock: for pauses, and for the digest's date.
         timings: time-outs.
-        before_call: called before every call.
-        throttled: told of every 429.
-        transport: for tests.
+        **options: see `Http`.
 
     Raises:
-        AccountFaultError: the account's secret cannot be used as it is.
+        AccountFaultError: the account's secret is not usable.
     """
     customer_id, api_key = credentials.value("customer_id"), credentials.value("api_key")
     settings = credentials.settings
@@ -118,12 +112,9 @@ def build(
         credentials.base_url,
         Digest(customer_id, api_key, clock) if auth == "digest" else BasicAuth(customer_id, api_key),
         clock,
+        timings,
         accept="application/json",
-        connect_timeout=timings.connect_timeout,
-        read_timeout=timings.read_timeout,
-        before_call=before_call,
-        throttled=throttled,
-        transport=transport,
+        **options,
     )
     return TeleSign(
         http,
@@ -137,13 +128,11 @@ def build(
 def _renamed(settings: Mapping[str, object], name: str, known: Mapping[str, str]) -> dict[str, str]:
     given = settings.get(name, {})
     if not isinstance(given, dict) or not all(key in known and text(value) for key, value in given.items()):
-        raise AccountFaultError(f"the setting {name} must map some of these to TeleSign's words: {', '.join(known)}")
+        raise AccountFaultError(f"the setting {name} must map some of these to TeleSign's names: {', '.join(known)}")
     return {**known, **given}
 
 
 class TeleSign(Provider):
-    """Direct orders of one account."""
-
     def __init__(
         self,
         http: Http,
@@ -153,11 +142,10 @@ class TeleSign(Provider):
         field_names: Mapping[str, str],
         number_types: Mapping[str, str],
     ) -> None:
-        """Keep the connection and what the account's settings say; `build` makes them."""
         self._http = http
         self._path = path
         self._reference_in_description = reference_in_description
-        # Without our reference in it, no description tells one order from its equal.
+        # Without our reference, a description cannot distinguish two equal orders.
         self.can_find = reference_in_description
         self._field_names = field_names
         self._number_types = number_types
@@ -169,13 +157,7 @@ class TeleSign(Provider):
         exclude: frozenset[str] = frozenset(),  # noqa: ARG002
         reuse: Sequence[Asset] = (),  # noqa: ARG002
     ) -> Plan:
-        """Write the form, by our names for its fields and without the reference. Reads nothing: TeleSign searches.
-
-        Nothing is chosen before the purchase, so that nothing is frozen.
-
-        Raises:
-            RefusedError: the order is not exactly one criteria item.
-        """
+        """Prepare the form, by our names for its fields and without the reference. Reads and chooses nothing: TeleSign searches."""
         match message.items:
             case [CriteriaItem() as item]:
                 criteria = item.criteria
@@ -189,7 +171,7 @@ class TeleSign(Provider):
         form |= {f"{feature}_capable": "true" for feature in criteria.features}
         if criteria.prefix:
             form |= {"number_pattern": criteria.prefix, "pattern_method": "prefix"}
-        # Said always: the default is documented for the service, not for each account.
+        # Always sent: the default is documented for the service, not for each account.
         form["partial_order_match"] = "true" if message.partial is Partial.ACCEPT else "false"
         cities = [city for city in (criteria.city, *(criteria.cities or ())) if city]
         if cities:
@@ -198,20 +180,15 @@ class TeleSign(Provider):
         return Plan(payload=form)
 
     def place(self, plan: Plan, reference: str) -> Placed:
-        """Create the direct order: one call, never repeated.
-
-        Raises:
-            RefusedError, AccountFaultError, NotSentError: nothing was bought.
-            OutcomeUnknownError: something may have been bought.
-        """
+        """Create the direct order."""
         form = dict(plan.payload)
         if self._reference_in_description:
             form["description"] = f"{form.get('description', '')} {direct_orders.mark(reference)}".strip()
         content = urlencode({self._field_names[name]: value for name, value in form.items()}, doseq=True)
         response = self._http.send_once("POST", self._path, content=content.encode(), content_type=_FORM)
         if not response.is_success:
-            raise answers.not_placed(response)
-        orders = direct_orders.shown_in(answers.body(response))
+            raise responses.not_placed(response)
+        orders = direct_orders.shown_in(fields_of(response))
         [shown] = orders if len(orders) == 1 else [{}]
         order_id = identifier(shown.get("order_id")) or created_id(response, _ORDER_ID, self._path)
         if order_id is None:
@@ -219,13 +196,10 @@ class TeleSign(Provider):
         return Placed(order_id, text(shown.get("status")))
 
     def find(self, order: Order, message: OrderMessage | None) -> list[Placed]:  # noqa: ARG002
-        """List the account's orders and compare descriptions with our reference. A match is proof, absence is none.
+        """List the account's orders and compare descriptions with our reference; matches come oldest first.
 
-        No source shows a filter or the order of the list: where it has more than 20 pages, its first and last ten
-        are read. Matches come oldest first.
-
-        Raises:
-            UnreadableError, AccountFaultError, SlotBusyError: not read; says nothing.
+        A match is proof, absence is not. No source documents a filter or the list's order: of more than 20 pages, the first and last ten
+        are read.
         """
         found: dict[str, tuple[datetime, Placed]] = {}
         unread = False
@@ -234,63 +208,50 @@ class TeleSign(Provider):
             if order_id is None:
                 unread |= not isinstance(description, str) or direct_orders.mark(order.reference) in description
             elif isinstance(description, str) and direct_orders.mark(order.reference) in description:
-                accepted_at = answers.date(shown.get("order_accepted_date")) or datetime.max.replace(tzinfo=UTC)
+                accepted_at = responses.date(shown.get("order_accepted_date")) or datetime.max.replace(tzinfo=UTC)
                 found[order_id] = (accepted_at, direct_orders.placed(order_id, text(shown.get("status"))))
         if unread and not found:
             raise UnreadableError("a list with an order that cannot be read")
         return [placed for _, placed in sorted(found.values(), key=lambda match: match[0])]
 
     def candidates(self, order: Order) -> list[OnOrder | Owned]:
-        """Name the orders of the last attempt's time whose description the list does not tell: they may be this one.
-
-        Raises:
-            UnreadableError, AccountFaultError, SlotBusyError: not read.
-        """
+        """List the orders since the last attempt whose description the list does not show."""
         if order.attempt is None or not self.can_find:
             return []
-        began_at = order.attempt.began_at - _SKEW
-        untold = [end for end in self._both_ends() if not isinstance(end.get("description"), str)]
-        seen = [direct_orders.on_order(each) for each in untold]
+        began_at = order.attempt.began_at - CLOCK_SKEW
+        unclear = [shown for shown in self._both_ends() if not isinstance(shown.get("description"), str)]
+        seen = [direct_orders.on_order(shown) for shown in unclear]
         return [each for each in seen if each.created_at is None or each.created_at >= began_at]
 
     def _both_ends(self) -> Iterator[Fields]:
-        """Give the orders of the list; where it has more than 20 pages, those of its first and last ten."""
+        """Yield the orders of the list; of more than 20 pages, those of the first and last ten."""
         first = self._list(1)
         yield from direct_orders.shown_in(first)
-        last_page = answers.total_pages(first)
+        last_page = responses.total_pages(first)
         half = _MAX_PAGES // 2
         pages = {*range(2, min(last_page, half) + 1), *range(max(2, last_page - half + 1), last_page + 1)}
         for page in sorted(pages):
             yield from direct_orders.shown_in(self._list(page))
 
     def observe(self, order: Order) -> Snapshot:
-        """Read the order as it is now: one call. What its numbers cost is told by their leases alone (see `owned`).
-
-        Raises:
-            UnreadableError, NoSuchOrderError, AccountFaultError, SlotBusyError: nothing was seen.
-        """
+        """Read the order in one call. Only the leases show what its numbers cost (see `owned`)."""
         return direct_orders.snapshot(order, self._read(order), self._number_types)
 
     def cancel(self, order: Order, *, sub_order_id: str | None = None) -> str:
-        """Cancel the order, which TeleSign does while it is `accepted`; TeleSign's word for its state after that.
+        """Cancel the order, which TeleSign does only while it is `accepted`.
 
-        A refusal is what a second try after a success gets, too: the order is read to tell them apart.
-
-        Raises:
-            RefusedError: it can no longer be cancelled.
-            AccountFaultError, NotSentError, OutcomeUnknownError, SlotBusyError: try again later; a repeat does no harm.
+        A second try after a success is refused too, so the order is read to distinguish the two.
         """
         if sub_order_id is not None:
             raise RefusedError("TeleSign's orders have no sub orders; cancel the order")
-        response = self._http.send_once("DELETE", self._path_of(order), content=b"", content_type="")
-        refusal = None if response.is_success else answers.not_done(response)
+        response = self._http.send_once("DELETE", self._path_of(order))
+        refusal = None if response.is_success else responses.not_done(response)
         if refusal is None:
             # A list of one, with `status` (TeleSign docs: cancel a direct order).
-            words = [text(shown.get("status")) for shown in direct_orders.of_order(order, answers.body(response))]
-            if len(words) == 1 and words[0]:
-                return words[0]
-        # How TeleSign refuses a cancellation is published nowhere: by a 403, perhaps. A fault of the account shows in the
-        # reading, too.
+            statuses = [text(shown.get("status")) for shown in direct_orders.of_order(order, fields_of(response))]
+            if len(statuses) == 1 and statuses[0]:
+                return statuses[0]
+        # How TeleSign refuses a cancellation is not published; it may be a 403. If the account itself is refused, so is the read.
         elif not (
             isinstance(refusal, RefusedError) or (isinstance(refusal, AccountFaultError) and not refusal.throttled)
         ):
@@ -300,7 +261,7 @@ class TeleSign(Provider):
         except NoSuchOrderError as error:
             raise RefusedError("TeleSign has no such order", code=error.code) from None
         except UnreadableError as error:
-            raise OutcomeUnknownError(f"not known what came of it: {error.detail}", code=error.code) from error
+            raise OutcomeUnknownError(f"its outcome is unknown: {error.detail}", code=error.code) from error
         if refusal is None or meaning(provider_status)[0] is Phase.CANCELLED:
             return provider_status
         if isinstance(refusal, AccountFaultError) and provider_status == _CANCELLABLE:
@@ -309,46 +270,28 @@ class TeleSign(Provider):
         raise RefusedError(f"it can be cancelled only while accepted{now}", code=refusal.code)
 
     def search_numbers(self, query: Query) -> list[Offer]:
-        """Search by country and features; TeleSign's search knows nothing else. No lease is made.
-
-        Raises:
-            RefusedError: the search itself is wrong, or asks for more than that.
-            AccountFaultError, UnreadableError, SlotBusyError: not read.
-        """
+        """Search by country and features, the only criteria that TeleSign's search has."""
         return leases.search_numbers(self._http, query)
 
     def owned(self, cursor: str | None) -> OwnedPage:
-        """List the account's leases, a page at a time; `cursor` is the next page's number.
-
-        Raises:
-            RefusedError: the cursor is none of ours.
-            AccountFaultError, UnreadableError, SlotBusyError: not read.
-        """
+        """List the account's leases; the cursor is the next page's number."""
         return leases.owned(self._http, cursor, self._number_types)
 
     def orders(self, cursor: str | None) -> OrdersPage:
-        """List the account's direct orders, a page at a time; `cursor` is the next page's number.
-
-        Raises:
-            RefusedError: the cursor is none of ours.
-            AccountFaultError, UnreadableError, SlotBusyError: not read.
-        """
-        page = leases.page_of(cursor)
+        """List the account's direct orders; the cursor is the next page's number."""
+        page = page_number(cursor)
         body = self._list(page)
         shown = direct_orders.shown_in(body)
         read = [direct_orders.on_order(each) for each in shown if identifier(each.get("order_id"))]
         unread = ["an order without its id"] * (len(shown) - len(read))
-        after = str(page + 1) if page < answers.total_pages(body) else None
-        return OrdersPage(tuple(read), after, tuple(unread))
+        return OrdersPage(tuple(read), responses.next_page(page, body), tuple(unread))
 
     def release(self, value: str, kind: AssetKind) -> str:
-        """Cancel a number's lease; see `leases.release`. Raises as `Market.release` does."""
         if kind is not AssetKind.NUMBER:
             raise NoSuchThingError("TeleSign has no keywords")
         return leases.release(self._http, value)
 
     def what_to_look_for(self, order: Order) -> str:
-        """Tell a person how to find a purchase with an unknown outcome in TeleSign's list of direct orders."""
         sort = "".join(
             f"{item.quantity} {item.criteria.number_type.replace('_', '-')} numbers in {item.criteria.country}"
             for item in order.request.items
@@ -366,8 +309,8 @@ class TeleSign(Provider):
     def _read(self, order: Order) -> Fields:
         response = self._http.read(self._path_of(order))
         if not response.is_success:
-            raise answers.not_read(response)
-        orders = direct_orders.of_order(order, answers.body(response))
+            raise responses.not_read(response)
+        orders = direct_orders.of_order(order, fields_of(response))
         if len(orders) != 1:
             raise UnreadableError(f"HTTP {response.status_code} that does not show the order")
         return orders[0]
@@ -375,10 +318,9 @@ class TeleSign(Provider):
     def _list(self, page: int) -> Fields:
         response = self._http.read(self._path, params=[("page", str(page)), ("page_size", str(_PAGE_SIZE))])
         if response.is_success:
-            body = answers.body(response)
-            data = body.get("data")
-            if isinstance(data, dict | list):
+            body = fields_of(response)
+            if isinstance(body.get("data"), dict | list):
                 return body
-        elif not isinstance(fault := answers.not_read(response), NoSuchOrderError):
+        elif not isinstance(fault := responses.not_read(response), NoSuchOrderError):
             raise fault
         raise UnreadableError(f"HTTP {response.status_code} without a list of orders")

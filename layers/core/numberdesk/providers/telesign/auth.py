@@ -1,4 +1,4 @@
-"""TeleSign's digest authentication ("TSA"), as its Python SDK does it (TeleSign/python_telesign, `telesign/rest.py`)."""
+"""TeleSign's digest authentication ("TSA"), as in its Python SDK (TeleSign/python_telesign, `telesign/rest.py`)."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numberdesk.domain.clock import Clock
+    from numberdesk.providers.http import Request
 
 _METHOD = "HMAC-SHA256"
 
 
 class Digest:
-    """Signs each request anew: a nonce that was seen before, or a date too far off, is refused by TeleSign."""
+    """Signs each request anew: TeleSign refuses a repeated nonce and a date too far away."""
 
     def __init__(self, customer_id: str, api_key: str, clock: Clock) -> None:
-        """Keep the key.
-
-        Raises:
-            AccountFaultError: the key is no base64.
-        """
         try:
-            # Lenient as the SDK is: what is no base64 digit is dropped, and keys with hyphens are about.
+            # As lenient as the SDK: characters outside base64 are dropped, and some keys contain hyphens.
             self._key = base64.b64decode(api_key)
         except (binascii.Error, ValueError):
             raise AccountFaultError("the account's api_key is not base64, which digest authentication needs") from None
         self._customer_id = customer_id
         self._clock = clock
 
-    def __call__(self, method: str, path: str, content: bytes, content_type: str) -> Mapping[str, str]:
-        """Give the headers, with a fresh nonce and the present date."""
+    def __call__(self, request: Request) -> Request:
+        """Add the headers, with a fresh nonce and the present date."""
         date = format_datetime(self._clock.now().astimezone(UTC), usegmt=True)
-        return self.sign(method, path, content, content_type, date=date, nonce=str(uuid.uuid4()))
+        content_type = request.headers.get("Content-Type", "")
+        path = request.url.raw_path.decode().partition("?")[0]
+        nonce = str(uuid.uuid4())
+        request.headers.update(self.sign(request.method, path, request.content, content_type, date=date, nonce=nonce))
+        return request
 
     def sign(
         self, method: str, path: str, content: bytes, content_type: str, *, date: str, nonce: str

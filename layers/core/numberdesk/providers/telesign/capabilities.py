@@ -10,7 +10,7 @@ CAPABILITIES = Capabilities(
     provider="telesign",
     # The Transaction Callback Service covers messages and calls only (TeleSign docs: transaction callback service).
     sends_webhooks=False,
-    # No reference field and no documented filter: ours rides in the description, which is echoed.
+    # No reference field and no documented filter: our reference is in the description, which is echoed.
     findability=Findability.BY_CONTENT,
     match_is_proof=True,
     # DELETE while `accepted` (TeleSign docs: cancel a direct order); /numbers and /leases (its swagger); the list of direct
@@ -20,7 +20,7 @@ CAPABILITIES = Capabilities(
     # partial_order_match=false delivers the full quantity or nothing (TeleSign docs: create a direct order).
     promises_all_or_nothing=True,
     max_items={"criteria": 1},
-    # No source names a limit; what is larger can be split into several orders.
+    # No source names a limit; a larger request can be split into several orders.
     max_assets=250,
     max_total_items=1,
     criteria_fields=frozenset({"country", "features", "prefix", "city", "cities"}),
@@ -28,7 +28,7 @@ CAPABILITIES = Capabilities(
     number_types=frozenset({"local", "mobile", "toll_free"}),
     features=frozenset({"sms", "voice"}),
     takes_contact=True,
-    # Its example is resolved in minutes; some take work by hand, and no bound is published (TeleSign docs: direct orders).
+    # Its example is resolved in minutes; some need manual work, and no limit is published (TeleSign docs: direct orders).
     pending={"telesign": timedelta(days=4)},
     ways_out={
         "numbers": "describe them by criteria (country, prefix), or order these very numbers from telnyx or callfire",

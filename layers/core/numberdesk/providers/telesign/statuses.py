@@ -1,4 +1,4 @@
-"""What TeleSign's words for the state of a direct order mean."""
+"""What the statuses of a direct order mean."""
 
 from __future__ import annotations
 
@@ -27,5 +27,5 @@ STATUSES: Mapping[str, Mapping[str, StrEnum]] = {
 
 
 def meaning(provider_status: str) -> tuple[Phase, AssetState]:
-    """Say what a status means for an order, and for its numbers."""
+    """Return what a status means for an order, and for its numbers."""
     return _MEANINGS.get(re.sub(r"[\s_-]+", "_", provider_status.strip()).lower(), (Phase.UNKNOWN, AssetState.UNKNOWN))

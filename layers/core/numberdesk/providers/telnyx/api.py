@@ -1,11 +1,11 @@
-"""Telnyx's v2 API: one account's calls."""
+"""One account's calls to Telnyx's API v2."""
 
 from __future__ import annotations
 
 import json
 import re
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from numberdesk.providers.base import (
     AccountFaultError,
@@ -16,19 +16,18 @@ from numberdesk.providers.base import (
     UnreadableError,
 )
 from numberdesk.providers.created_id import created_id
-from numberdesk.providers.http import Http, segment
+from numberdesk.providers.http import Http, fields_of, segment
 from numberdesk.providers.json_values import Fields, fields, integer, rows, text
-from numberdesk.providers.telnyx import faults
-from numberdesk.providers.telnyx.faults import NothingPassesError, body_of
+from numberdesk.providers.telnyx import errors
+from numberdesk.providers.telnyx.errors import NothingPassesError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import timedelta
 
     from numberdesk.domain.clock import Clock
     from numberdesk.domain.settings import Timings
     from numberdesk.providers.base import Credentials
-    from numberdesk.providers.http import QueryParams, Transport
+    from numberdesk.providers.http import HttpOptions, QueryParams, Request
 
 PAGE_SIZE = 250
 """The largest page that the OpenAPI document allows."""
@@ -37,58 +36,38 @@ _ORDER_ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | r
 
 
 def resource(*parts: str) -> str:
-    """Write a resource's path; no id can reach beyond its own place in it."""
+    """Return a resource's path; no id can reach another resource."""
     return "/".join(map(segment, parts))
 
 
 class Api:
-    """The calls of one account."""
+    """The calls of one account. Creating it sends nothing."""
 
     def __init__(
         self,
         credentials: Credentials,
         clock: Clock,
         timings: Timings,
-        *,
-        before_call: Callable[[], None],
-        throttled: Callable[[timedelta | None], None],
-        transport: Transport | None,
+        **options: Unpack[HttpOptions],
     ) -> None:
-        """Prepare; nothing is sent.
-
-        Raises:
-            AccountFaultError: the account's secret has no usable `api_key`.
-        """
         key = credentials.value("api_key").strip()
         if not (key and key.isascii() and key.isprintable()):
-            # An HTTP library would say so too, and quote the key.
+            # httpx would refuse it too, and quote the key.
             raise AccountFaultError("the account's api_key holds characters that no header can carry")
-        self._headers = {"Authorization": f"Bearer {key}"}
-        self._before_call = before_call
+        self._authorization = f"Bearer {key}"
+        self._before_call = options.get("before_call")
         self.clock = clock
         self.calls = 0
-        """How many calls were made, repeats included."""
-        self._http = Http(
-            credentials.base_url,
-            self._auth,
-            clock,
-            accept="application/json",
-            connect_timeout=timings.connect_timeout,
-            read_timeout=timings.read_timeout,
-            before_call=self._count,
-            throttled=throttled,
-            transport=transport,
-        )
+        """How many calls were made, retries included."""
+        options["before_call"] = self._count
+        self._http = Http(credentials.base_url, self._auth, clock, timings, accept="application/json", **options)
 
     def get(self, path: str, *params: tuple[str, str]) -> Fields:
-        """Read a resource or a list.
-
-        Returns:
-            The answer's fields, `data` among them.
+        """Read a resource or a list, and return the response's fields, among them `data`.
 
         Raises:
-            NothingPassesError: there is nothing.
-            NotFoundError, BadRequestError, NotPermittedError, UnreadableError, AccountFaultError, SlotBusyError: not read.
+            NothingPassesError: nothing passes the filters.
+            NotFoundError, BadRequestError: there is no such resource, or the request is wrong.
         """
         body, status = self._read(path, params)
         if "data" not in body:
@@ -96,28 +75,21 @@ class Api:
         return body
 
     def get_bare(self, path: str) -> Fields:
-        """Read a requirement group: those are not wrapped in `data`. Raises as `get` does."""
+        """Read a requirement group, which is not wrapped in `data`."""
         body, status = self._read(path, ())
         if "id" not in body:
             raise UnreadableError(f"HTTP {status} without an id")
         return body
 
     def pages(self, path: str, *params: tuple[str, str], strict: bool = False) -> list[Fields]:
-        """Read all pages of a list.
-
-        `strict` takes only a list for an empty one, where money hangs on it that nothing is there.
-
-        Raises:
-            NotFoundError, BadRequestError, NotPermittedError, UnreadableError, AccountFaultError, SlotBusyError: not read, or not
-                all of it.
-        """
+        """Read all pages of a list, or fail. With `strict`, an error never counts as an empty list, since money depends on it."""
         found: list[Fields] = []
         for page in range(1, _MAX_PAGES + 1):
             shown, more = self.page(path, page, *params, strict=strict)
             found += rows(shown)
             if not all(map(fields, shown)):
-                # What is not there may be what is looked for.
-                raise UnreadableError("a list with something in it that is no object")
+                # It may be what is searched for.
+                raise UnreadableError("a list with an element that is not an object")
             if not more:
                 return found
         raise UnreadableError(f"more than {_MAX_PAGES} pages")
@@ -125,15 +97,15 @@ class Api:
     def page(
         self, path: str, page: int, *params: tuple[str, str], size: int = PAGE_SIZE, strict: bool = False
     ) -> tuple[list[object], bool]:
-        """Read one page of a list, from 1, and say whether there are more. Raises as `pages` does."""
+        """Read one page of a list, counted from 1, and return whether there are more."""
         body = self._first(path, *params, ("page[number]", str(page)), ("page[size]", str(size)), strict=strict)
         if not isinstance(body["data"], list):
-            raise UnreadableError("a list that is no list")
+            raise UnreadableError("a page that is not a list")
         pages = integer(fields(body.get("meta")).get("total_pages"))
         return body["data"], page < pages if pages is not None else len(body["data"]) >= size
 
     def _first(self, path: str, *params: tuple[str, str], strict: bool) -> Fields:
-        """Read a list, or its page; where nothing passes its filters it is empty. `strict` takes only a list for an empty one."""
+        """Read the first or only page of a list. Where nothing passes the filters it is empty, unless `strict`."""
         try:
             return self.get(path, *params)
         except NothingPassesError:
@@ -150,21 +122,18 @@ class Api:
         enough: Callable[[Sequence[object]], bool] = lambda _: False,
         strict: bool = False,
     ) -> tuple[object, bool]:
-        """Read a list that declares no way to page, and on where its own figures say that there is more.
+        """Read a list that documents no paging, and more pages of it if its own figures say that there are any.
 
         Args:
             path: the list.
             params: its filters.
-            may_go_on: whether there may be one call more.
-            backwards: whether to go on from the last page backwards, given the first one.
-            enough: whether, given a page, none that follows is of interest.
-            strict: whether only a list counts as an empty one.
+            may_go_on: whether one more call is allowed.
+            backwards: whether to continue from the last page backwards, given the first page.
+            enough: whether the pages after this one can be skipped.
+            strict: see `pages`.
 
         Returns:
-            `data` as it came, of several pages one list; and whether that is all that is of interest.
-
-        Raises:
-            NotFoundError, BadRequestError, UnreadableError, AccountFaultError, SlotBusyError: the first page was not read.
+            `data` as it came, several pages as one list; and whether everything of interest was read.
         """
         body = self._first(path, *params, strict=strict)
         first = body["data"]
@@ -184,7 +153,7 @@ class Api:
             except (UnreadableError, AccountFaultError, SlotBusyError):
                 return found, False
             if not isinstance(data, list) or not data or data == first:
-                # The first page again: it pages by no such parameter.
+                # The first page again: the list ignores this parameter.
                 return found, False
             found, shown = found + data, data
         return found, len(following) <= _MAX_PAGES
@@ -193,7 +162,7 @@ class Api:
         """Create a number order: one call, never repeated. Telnyx declares no idempotency key for it.
 
         Returns:
-            The order as created; none of its fields is sure to be there.
+            The order as created; any field may be missing.
 
         Raises:
             RefusedError, NotPermittedError, AccountFaultError, NotSentError, SlotBusyError: nothing was bought.
@@ -202,8 +171,8 @@ class Api:
         body = json.dumps(content).encode()
         response = self._http.send_once("POST", "number_orders", content=body, content_type="application/json")
         if not response.is_success:
-            raise faults.not_placed(response)
-        created = fields(body_of(response).get("data"))
+            raise errors.not_placed(response)
+        created = fields(fields_of(response).get("data"))
         if text(created.get("id")) is None and (order_id := created_id(response, _ORDER_ID, "/number_orders")):
             return {**created, "id": order_id}
         return created
@@ -212,24 +181,22 @@ class Api:
         """Change something that costs nothing: one call, not repeated here.
 
         Returns:
-            The resource as it is now; none of its fields is sure to be there.
+            The resource as it is now; any field may be missing.
 
         Raises:
             SatisfiedError: all requirements are satisfied already.
-            NoSuchThingError: what was to be deleted is not there.
-            RefusedError: it was not done.
-            NotPermittedError, AccountFaultError, NotSentError, SlotBusyError: it was not done, and may be later.
-            OutcomeUnknownError: it may have been done.
+            NoSuchThingError: what was to be deleted does not exist.
+            RefusedError: it was refused.
         """
         body = json.dumps(content).encode() if content is not None else b""
         content_type = "application/json" if content is not None else ""
         response = self._http.send_once(method, path, content=body, content_type=content_type)
         if not response.is_success:
-            fault = faults.not_done(response)
+            fault = errors.not_done(response)
             if method == "DELETE" and response.status_code == HTTPStatus.NOT_FOUND and isinstance(fault, RefusedError):
                 raise NoSuchThingError(fault.detail, code=fault.code)
             raise fault
-        data = body_of(response).get("data")
+        data = fields_of(response).get("data")
         if not isinstance(data, dict):
             if method == "DELETE":
                 return {}
@@ -239,12 +206,26 @@ class Api:
     def _read(self, path: str, params: QueryParams) -> tuple[Fields, int]:
         response = self._http.read(path, params=params)
         if not response.is_success:
-            raise faults.not_read(response, [name for name, _ in params])
-        return body_of(response), response.status_code
+            raise errors.not_read(response, [name for name, _ in params])
+        return fields_of(response), response.status_code
 
-    def _auth(self, method: str, path: str, content: bytes, content_type: str) -> dict[str, str]:  # noqa: ARG002
-        return self._headers
+    def _auth(self, request: Request) -> Request:
+        request.headers["Authorization"] = self._authorization
+        return request
 
     def _count(self) -> None:
-        self._before_call()
+        if self._before_call:
+            self._before_call()
         self.calls += 1
+
+
+def new_id(created: Fields) -> str:
+    """Return the id of a resource that was created.
+
+    Raises:
+        OutcomeUnknownError: it shows none.
+    """
+    created_id = text(created.get("id"))
+    if created_id is None:
+        raise OutcomeUnknownError("a success without an id")
+    return created_id

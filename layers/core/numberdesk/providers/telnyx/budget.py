@@ -1,4 +1,4 @@
-"""What one poll may read: so many calls and so much time. Where more would be needed, some parts are left to later polls."""
+"""Limit the calls and the time of one poll; what does not fit is left to later polls."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from numberdesk.providers.base import AccountFaultError, SlotBusyError, UnreadableError
-from numberdesk.providers.telnyx.faults import BadRequestError, NotFoundError
+from numberdesk.providers.telnyx.errors import BadRequestError, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,20 +17,18 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 MAX_CALLS = 25
-"""Most calls of one poll."""
 MAX_TIME = timedelta(seconds=60)
-"""Time after which a poll makes do with what it has: a Lambda has two minutes to read and to commit."""
+"""After this a poll reads no more: the Lambda has two minutes to read and to commit."""
 _MAX_FURTHER_PAGES = 8
-"""Further pages of one list that a poll reads."""
+"""Of one list, after its first."""
 _MAX_FAILURES = 2
-"""Failed reads after which a poll makes do with what it has: each may have cost three time-outs."""
+"""After this a poll reads no more: each failure may have cost three time-outs."""
 
 
 class Budget:
     """The reads of one poll."""
 
     def __init__(self, api: Api, reader: Reader, version: int) -> None:
-        """Begin; nothing is read. Each poll makes a new `version` of its order."""
         self._api = api
         self._reader = reader
         self._version = version
@@ -38,7 +36,7 @@ class Budget:
         self._enough_at = api.clock.now() + MAX_TIME
         self._failures = 0
         self.pages_left = False
-        """Whether a list had more pages than were read."""
+        """Whether a list has more pages than were read."""
 
     def calls_left(self) -> int:
         if self._failures >= _MAX_FAILURES or self._api.clock.now() >= self._enough_at:
@@ -46,13 +44,13 @@ class Budget:
         return self._last_call - self._api.calls
 
     def read(self, path: str, *params: tuple[str, str]) -> object:
-        """Read `data` of something that the poll can do without; None where there is no call left, or it fails."""
+        """Return `data` of a resource that the poll can do without; None where no call is left, or the read fails."""
         if self.calls_left() < 1:
             return None
         return self.or_none(lambda: self._api.get(path, *params)["data"])
 
     def or_none(self, reading: Callable[[], object]) -> object:
-        """Read, and count it where that fails."""
+        """Return what a read returns; count it and return None where it fails."""
         try:
             return reading()
         except (NotFoundError, BadRequestError):
@@ -60,12 +58,12 @@ class Budget:
         except UnreadableError:
             self._failures += 1
         except (AccountFaultError, SlotBusyError):
-            # Throttled or blocked: more calls would make it worse. The next poll will say so at its first call.
+            # Throttled or blocked: more calls would make it worse. The next poll's first call will report it.
             self._failures = _MAX_FAILURES
         return None
 
     def rotated(self, items: Sequence[_T]) -> list[_T]:
-        """Begin elsewhere at each poll, so that none is always the one left out. Each poll makes a new version."""
+        """Return the items in another rotation at each poll, so that none is always left out. Each poll makes a new version."""
         start = self._version % len(items) if items else 0
         return [*items[start:], *items[:start]]
 
@@ -78,7 +76,7 @@ class Budget:
         enough: Callable[[Sequence[object]], bool] = lambda _: False,
         strict: bool = False,
     ) -> object:
-        """Read `data` of a list, with further pages while there are calls; that there are more is noted."""
+        """Return `data` of a list, with more pages while calls are left; note that there are more."""
         last = self._api.calls + _MAX_FURTHER_PAGES
         data, whole = self._api.listed(
             path,

@@ -1,4 +1,4 @@
-"""Cancelling at Telnyx: sub orders only, and those only while they are pending (OpenAPI document)."""
+"""Cancel orders: Telnyx cancels only sub orders, and only while they are pending (OpenAPI document)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numberdesk.providers.base import NotPermittedError, NotSentError, RefusedEr
 from numberdesk.providers.json_values import fields, identifier, rows
 from numberdesk.providers.reader import Reader
 from numberdesk.providers.telnyx.api import resource
-from numberdesk.providers.telnyx.faults import NotFoundError
+from numberdesk.providers.telnyx.errors import NotFoundError
 from numberdesk.providers.telnyx.statuses import ENDED
 
 if TYPE_CHECKING:
@@ -22,47 +22,44 @@ _PENDING = frozenset({"pending", _UNREAD})
 
 
 def cancel(api: Api, order: Order, sub_order_id: str | None) -> str:
-    """Cancel each sub order that is pending as read now, or the one given.
-
-    What is cancelled already counts: the answer to an earlier try may have been lost.
+    """Cancel each sub order that is pending now, or the one given. One that is cancelled already counts.
 
     Returns:
         How many of how many are cancelled.
 
     Raises:
-        RefusedError: none is, and none could be.
-        NotPermittedError, AccountFaultError, NotSentError, OutcomeUnknownError, SlotBusyError: try again later; a repeat does no harm.
+        RefusedError: none is cancelled, and none could be.
     """
     try:
-        words = _words(api, order, sub_order_id)
+        statuses = _statuses(api, order, sub_order_id)
     except NotPermittedError:
         raise
     except UnreadableError as error:
         raise NotSentError(f"its sub orders could not be read: {error.detail}", code=error.code) from error
-    cancelled = sum(provider_status == "cancelled" for provider_status in words.values())
+    cancelled = sum(status == "cancelled" for status in statuses.values())
     refused: RefusedError | NotPermittedError | None = None
-    for one in (it for it, provider_status in words.items() if provider_status in _PENDING):
+    for one in (it for it, status in statuses.items() if status in _PENDING):
         try:
             api.write("PATCH", f"{resource('sub_number_orders', one)}/cancel")
-        except (RefusedError, NotPermittedError) as error:  # it ended in the meantime, or this account may not
+        except (RefusedError, NotPermittedError) as error:  # it ended meanwhile, or the account may not cancel
             refused = error
         else:
             cancelled += 1
     if cancelled:
-        return f"{cancelled} of {len(words)} sub orders cancelled"
+        return f"{cancelled} of {len(statuses)} sub orders cancelled"
     if refused is not None:
         raise refused
-    seen = listed(sorted({provider_status or "unknown" for provider_status in words.values()}))
+    seen = listed(sorted({status or "unknown" for status in statuses.values()}))
     raise RefusedError(f"Telnyx cancels sub orders only while they are pending; now: {seen}")
 
 
-def _words(api: Api, order: Order, sub_order_id: str | None) -> dict[str, str | None]:
+def _statuses(api: Api, order: Order, sub_order_id: str | None) -> dict[str, str | None]:
     """Read the statuses of the order's sub orders, or of one of them."""
     if order.provider_order_id is None:
         raise NotSentError("the order's id at Telnyx is not known yet")
     known = {sub_order.id for sub_order in order.sub_orders}
     if sub_order_id is None:
-        # Before the first poll nothing but the order itself names them all.
+        # Before the first poll only the order itself lists them all.
         known = known or _named(api, order.provider_order_id)
         ours = ("filter[order_request_id]", order.provider_order_id)
         listed = rows(api.listed("sub_number_orders", ours)[0])
@@ -70,13 +67,13 @@ def _words(api: Api, order: Order, sub_order_id: str | None) -> dict[str, str | 
         known, listed = {sub_order_id}, []
     else:
         raise RefusedError("the order has no such sub order")
-    # Only what is surely this order's: a filter that Telnyx ignored would list everybody's.
+    # Only sub orders of this order: if Telnyx ignored the filter, the list would hold all of them.
     found = {
         one: _status_text(row)
         for row in listed
         if (one := identifier(row.get("id"))) and identifier(row.get("order_request_id")) == order.provider_order_id
     }
-    # The list answers with paging figures and declares no way to page.
+    # The list shows paging figures, but no parameter for pages is documented.
     for one in sorted(known - found.keys()):
         try:
             found[one] = _status_text(fields(api.get(resource("sub_number_orders", one))["data"]))
@@ -93,6 +90,6 @@ def _named(api: Api, provider_order_id: str) -> set[str]:
 
 
 def _status_text(row: Fields) -> str | None:
-    """Give a sub order's status. What stands there and cannot be read may be `pending`: to try does no harm."""
+    """Return a sub order's status. One that cannot be read may be `pending`: trying does no harm."""
     status = row.get("status")
     return Reader().enum("sub_number_order.status", status, {*_PENDING, *ENDED}) or (_UNREAD if status else None)

@@ -1,4 +1,4 @@
-"""What Telnyx can do."""
+"""What Telnyx can do, as data."""
 
 from __future__ import annotations
 
@@ -35,11 +35,10 @@ CAPABILITIES = Capabilities(
     # Telnyx publishes no limit of its own; an order message holds 50 items at most.
     max_items={"numbers": 50, "criteria": 50},
     max_total_items=None,
-    # None is published for `POST /number_orders`. Inexplicit and advanced orders, its siblings, take 10,000 each (OpenAPI, guide:
-    # advanced orders).
+    # No limit is published for `POST /number_orders`. Inexplicit and advanced orders take 10,000 each (OpenAPI, guide: advanced orders).
     max_assets=10_000,
-    # Only numbers that a search returned may be ordered (guide: number orders), and a search finds one number by name: so
-    # many searches fit into place_order's time.
+    # Only numbers that a search returned may be ordered (guide: number orders), each number by name needs a search, and this many
+    # searches fit into place_order's time.
     max_named_numbers=50,
     criteria_fields=frozenset(
         {
@@ -64,7 +63,7 @@ CAPABILITIES = Capabilities(
     # "Mandatory" there (guide: requirement groups, as of 2026-04-10).
     group_countries={"CH": "41", "DK": "45", "IT": "39", "NO": "47", "PT": "351", "SE": "46"},
     pending={
-        # How long vetting takes is published nowhere: what people are asked for is reviewed for days.
+        # How long vetting takes is not published; a review takes days.
         "telnyx": timedelta(days=7),
         # Not vetted.
         "telnyx/US/local": timedelta(days=1),

@@ -1,7 +1,7 @@
-"""What Telnyx asks for before numbers are bought: `GET /regulatory_requirements`, and what that lacks from `/requirement_types`.
+"""What Telnyx requires before numbers are bought: `GET /regulatory_requirements`, completed from `/requirement_types`.
 
-Both describe a requirement under the same id and in different words (OpenAPI document): lengths are strings in the first
-and integers in the second, live answers carry nulls, and the first alone knows `regex` and `case_sensitive`.
+Both describe a requirement under the same id with different fields (OpenAPI document): lengths are strings in the first and integers in
+the second, live responses contain nulls, and only the first has `regex` and `case_sensitive`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numberdesk.domain.catalogue import Criteria, Specification, character_class
 from numberdesk.domain.statuses import ValueKind
 from numberdesk.providers.base import RefusedError, UnreadableError
 from numberdesk.providers.json_values import Fields, fields, integer, prose, rows, text
-from numberdesk.providers.telnyx.faults import BadRequestError, NotFoundError
+from numberdesk.providers.telnyx.errors import BadRequestError, NotFoundError
 from numberdesk.providers.telnyx.statuses import value_kind
 
 if TYPE_CHECKING:
@@ -30,14 +30,9 @@ _FLAGS = {"true": True, "yes": True, "false": False, "no": False}
 
 
 def catalogue(api: Api, country: str | None, number_type: str | None, number: str | None) -> list[Specification]:
-    """Say what numbers of a country and type take, or one number (E.164).
-
-    Raises:
-        RefusedError: neither a country nor a number is named, or Telnyx has no such country or type.
-        UnreadableError, AccountFaultError, SlotBusyError: not read.
-    """
+    """Return the requirements for numbers of a country and type, or for one number (E.164)."""
     if not (country or number):
-        raise RefusedError("Telnyx lists requirements by country, or for one number; name either")
+        raise RefusedError("Telnyx lists requirements by country or for one number; name one of them")
     filters = {"country_code": country, "phone_number_type": number_type, "phone_number": number, "action": "ordering"}
     try:
         given = ((f"filter[{name}]", it) for name, it in filters.items() if it)
@@ -45,7 +40,7 @@ def catalogue(api: Api, country: str | None, number_type: str | None, number: st
     except (NotFoundError, BadRequestError) as error:
         raise RefusedError(f"Telnyx lists no such requirements: {error.detail}", code=error.code) from error
     if not whole:
-        # A value for one that was not read would be refused as asked for by nobody.
+        # A value for a requirement that was not read would be refused as unknown.
         raise UnreadableError("more requirements than can be read")
     found: dict[tuple[str, str | None, str | None], tuple[Fields, str | None, str | None]] = {}
     for row in rows(data):
@@ -65,44 +60,37 @@ def catalogue(api: Api, country: str | None, number_type: str | None, number: st
 def specification(
     requirement_id: str, shown: Fields, of_type: Fields, country: str | None, number_type: str | None
 ) -> Specification:
-    """Read one requirement, from how `GET /regulatory_requirements` shows it and how its type is described."""
-    words = [
-        provider_status
-        for provider_status in (text(shown.get("field_type")), text(of_type.get("type")))
-        if provider_status
-    ]
-    known = next(
-        (provider_status for provider_status in words if value_kind(provider_status) is not ValueKind.UNKNOWN), None
-    )
-    provider_status = known or (words[0] if words else "")
+    """Read one requirement, from `GET /regulatory_requirements` (`shown`) and from its type (`of_type`)."""
+    types = [it for it in (text(shown.get("field_type")), text(of_type.get("type"))) if it]
+    field_type = next((it for it in types if value_kind(it) is not ValueKind.UNKNOWN), types[0] if types else "")
     sources = (shown, of_type)
-    # What is called name here is called label in `GET /phone_numbers_regulatory_requirements`.
+    # `name` here is `label` in `GET /phone_numbers_regulatory_requirements`.
     names = (" ".join(prose(source.get(key), most=256).split()) for source in sources for key in ("name", "label"))
-    told = _told(of_type.get("acceptance_criteria")) | _told(shown.get("acceptance_criteria"))
+    written = _present(of_type.get("acceptance_criteria")) | _present(shown.get("acceptance_criteria"))
     return Specification(
         id=requirement_id,
         name=next(filter(None, names), requirement_id),
-        kind=value_kind(provider_status),
-        provider_status=provider_status,
+        kind=value_kind(field_type),
+        provider_status=field_type,
         description=next(filter(None, (prose(source.get("description")) for source in sources)), ""),
         example=next(filter(None, (prose(source.get("example")) for source in sources)), ""),
-        criteria=criteria(told),
+        criteria=criteria(written),
         country=country,
         number_type=number_type,
     )
 
 
-def criteria(told: Fields) -> Criteria:
-    """Read acceptance criteria. What is not known, or not understood, is kept as it was told."""
+def criteria(written: Fields) -> Criteria:
+    """Read acceptance criteria. What is unknown or cannot be read is kept as it was written."""
     read: dict[str, object] = {}
     unread: dict[str, str] = {}
-    for name, value in told.items():
+    for name, value in written.items():
         field, reader = _CRITERIA.get(name, ("", None))
         understood = reader(value) if reader else None
         if understood is not None:
             read[field] = understood
         elif text(name):
-            unread[name] = _as_told(value)
+            unread[name] = _as_written(value)
     if read.get("max_length") == 0:  # no value could ever be that short
         del read["max_length"]
     return Criteria.model_validate({**read, "unread": unread})
@@ -112,7 +100,7 @@ def _values(value: object) -> tuple[str, ...] | None:
     if not isinstance(value, list):
         return None
     read = [prose(str(item)) if isinstance(item, str | int) else "" for item in value]
-    # With one of them left out, a value that would be accepted would be refused here.
+    # If one were left out, an acceptable value would be refused here.
     return tuple(read) if all(read) else None
 
 
@@ -125,15 +113,15 @@ def _sentence(value: object) -> str | None:
 
 def _pattern(value: object) -> str | None:
     pattern = _sentence(value)
-    # Between slashes, as some languages write them, those would be read as part of what is to match.
+    # A pattern between slashes, as some languages write it, would match the slashes too.
     return pattern if pattern and not pattern.startswith("/") and patterns.readable(pattern) else None
 
 
 def _characters(value: object) -> str | None:
-    told = _sentence(value)
-    # A sentence is for people; what is meant as a set of characters, and is not read, is not understood.
-    is_set = told is not None and told.startswith("[") and told.endswith("]")
-    return None if told is None or (is_set and character_class(told) is None) else told
+    sentence = _sentence(value)
+    # A sentence is for people; a character class must be readable.
+    is_class = sentence is not None and sentence.startswith("[") and sentence.endswith("]")
+    return None if sentence is None or (is_class and character_class(sentence) is None) else sentence
 
 
 def _flag(value: object) -> bool | None:
@@ -150,10 +138,10 @@ _CRITERIA: dict[str, tuple[str, Callable[[object], object]]] = {
     "locality_limit": ("locality_limit", _sentence),
     "time_limit": ("time_limit", _sentence),
 }
-"""Telnyx's criteria: what each is called here, and what reads it (none: not understood)."""
+"""Telnyx's criteria: our name of each, and its reader, which returns None for what it cannot read."""
 
 
-def _as_told(value: object) -> str:
+def _as_written(value: object) -> str:
     if isinstance(value, str):
         return prose(value, most=_MAX_CRITERION)
     try:
@@ -162,8 +150,8 @@ def _as_told(value: object) -> str:
         return "(nested too deep)"
 
 
-def _told(value: object) -> Fields:
-    """Give the criteria that say something: nulls, empty ones, and `None` in a string do not."""
+def _present(value: object) -> Fields:
+    """Return the criteria that have a value: not null, not empty, not the string `None`."""
     return {
         name: it
         for name, it in fields(value).items()
@@ -173,12 +161,14 @@ def _told(value: object) -> Fields:
 
 def _lacks(shown: Fields) -> bool:
     unknown = value_kind(text(shown.get("field_type"))) is ValueKind.UNKNOWN
-    return unknown or not (shown.get("name") and shown.get("description") and _told(shown.get("acceptance_criteria")))
+    return unknown or not (
+        shown.get("name") and shown.get("description") and _present(shown.get("acceptance_criteria"))
+    )
 
 
 def _types(api: Api) -> dict[str, Fields]:
     try:
-        # As far as they go: more words for what is known already by its id.
+        # However many there are: they only describe requirements that are known already.
         listed = rows(api.listed("requirement_types")[0])
     except (NotFoundError, BadRequestError):
         return {}

@@ -1,9 +1,9 @@
 """The deadlines of an order's numbers.
 
-A deadline is on the record of its number alone, and an order can have 10,000 numbers. Numbers of one sub order in the same
-requirements status share a deadline as a rule, so one of them is read for all at each poll. That the others still share it
-is seen in turn: a rota reads each number by itself, some at each poll. One whose deadline differs from its group's is apart
-from then on; those that were found apart with the same deadline are read by one of them at each poll, as a group is.
+Only a number's own record shows its deadline, and an order can have 10,000 numbers. As a rule the numbers of one sub order in the same
+requirements status share a deadline, so each poll reads one of them for the whole group. A rota also reads some numbers individually at
+each poll, to check that they still share it. A number whose deadline differs from its group's is apart from then on; those apart with
+the same deadline are again read by one of them.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 MAX_APART = 6
-"""Deadlines apart from their groups' that are read anew at each poll, for each group; the earliest. The rota reads the others."""
+"""How many deadlines apart each poll reads for each group, the earliest first. The rota reads the others."""
 _KEPT_FOR_NUMBERS = 3
 _MAX_VALUES = 50
-"""Most deadlines told of one sub order: all of them lie in the order's row."""
+"""Deadlines of one sub order: the order's row holds all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenNumber:
-    """One number that is open. `apart` is its own deadline, where it is on record as apart from its group's."""
+    """One open number. `apart` is its own deadline, if it is recorded as apart from its group's."""
 
     value: str
     id: str | None
@@ -51,9 +51,9 @@ class _Group:
     numbers: list[OpenNumber]
     main: datetime | None = None
     read: dict[str, datetime | None] = field(default_factory=dict)
-    """By number, of those whose record was read."""
+    """Deadlines by number, from the records that were read."""
     moved: dict[datetime, datetime | None] = field(default_factory=dict)
-    """What a deadline that was apart has become: those that had it move together."""
+    """New values of deadlines apart: the numbers that shared one move together."""
 
     @property
     def kinds(self) -> dict[datetime | None, list[OpenNumber]]:
@@ -63,10 +63,9 @@ class _Group:
         return kinds
 
     def apart(self, number: OpenNumber) -> datetime | None:
-        """Give a number's own deadline where it differs from the group's.
+        """Return a number's own deadline if it differs from the group's.
 
-        One that was erased for it alone has no value of its own: it counts with its group, so that people are reminded of a
-        number too many and not of one too few.
+        A number whose own deadline was removed counts with its group, so that people are reminded of one too many and not of one too few.
         """
         if number.value in self.read:
             own = self.read[number.value]
@@ -76,7 +75,7 @@ class _Group:
 
 
 class Deadlines:
-    """What one poll learns of deadlines. Every read costs a call; how many are left is asked before each."""
+    """What one poll learns of deadlines. Each read costs a call, and `calls_left` is checked before it."""
 
     def __init__(
         self,
@@ -84,7 +83,7 @@ class Deadlines:
         *,
         places: Sequence[str],
         start: int,
-        standing: Mapping[str, Collection[datetime]],
+        recorded: Mapping[str, Collection[datetime]],
         now: datetime,
         read: Callable[[OpenNumber], Shown | None],
         calls_left: Callable[[], int],
@@ -92,16 +91,16 @@ class Deadlines:
         """Prepare; nothing is read.
 
         Args:
-            numbers: those that are open.
+            numbers: the open numbers.
             places: all of the order's numbers, always in the same order, those of a sub order together.
-            start: where in it the rota goes on.
-            standing: the deadlines on record, by sub order.
-            now: the present.
-            read: reads a number's record; none where it cannot be read.
-            calls_left: how many more reads there may be.
+            start: the position in `places` at which the rota continues.
+            recorded: deadlines on the order, by sub order.
+            now: the present, in UTC.
+            read: reads a number's record; None where it cannot be read.
+            calls_left: how many more reads are allowed.
         """
         self._places = places
-        self._standing = standing
+        self._recorded = recorded
         self._now = now
         self._read_record = read
         self._calls_left = calls_left
@@ -114,35 +113,33 @@ class Deadlines:
         for (sub_order_id, _), group in groups.items():
             self._of_sub_order[sub_order_id].append(group)
         self._seen: list[str] = []
-        """The sub orders of which all was read."""
-        self._tried: set[str] = set()
+        """The sub orders that were read completely."""
         self.representatives: list[str] = []
         """The numbers that were read for their groups."""
         self.number_cursor = start % len(places) if places else 0
-        """Where the next poll goes on."""
+        """Where the next poll continues."""
         self.numbers_read = 0
 
     @property
     def kept(self) -> int:
-        """Calls that are kept for the number_cursor, so that it goes on in an order of many sub orders, too."""
+        """Calls reserved for the rota, so that it advances in an order with many sub orders too."""
         others = (len(group.numbers) - 1 for group in self._groups.values() if self._needs_reading(group.numbers[0]))
         return min(sum(others), _KEPT_FOR_NUMBERS)
 
     def read(self, sub_order_ids: Sequence[str], *, kept: int) -> None:
-        """Read for each group one number, and one for each deadline apart from it.
+        """Read one number for each group, and one for each deadline apart from it.
 
-        The sub order that the rota has come to goes first. One that takes more calls than are left is left to a later poll.
+        The sub order at which the rota has arrived comes first. One that takes more calls than are left is left to a later poll.
         """
         for sub_order_id in self._in_turn(sub_order_ids):
             groups = self._of_sub_order[sub_order_id]
             needed = sum(1 + min(len(group.kinds) - 1, MAX_APART) for group in groups)
-            if needed <= self._calls_left() - kept:
-                self._tried.add(sub_order_id)
-                if all(self._read_group(group, kept=kept) for group in groups):
-                    self._seen.append(sub_order_id)
+            is_affordable = needed <= self._calls_left() - kept
+            if is_affordable and all(self._read_group(group, kept=kept) for group in groups):
+                self._seen.append(sub_order_id)
 
     def go_round(self) -> None:
-        """Read further numbers by themselves, from where the last poll stopped, with all calls that are left."""
+        """Read more numbers individually, from where the last poll stopped, with all calls that are left."""
         first = self._next_in_turn()
         for _ in self._places:
             number = self._numbers.get(self._places[self.number_cursor])
@@ -152,16 +149,16 @@ class Deadlines:
                 if number.sub_order_id in self._seen:
                     self._read_in_turn(number)
                 elif first is None or number.sub_order_id != first.sub_order_id:
-                    # Nothing to compare it with; the next poll begins with its sub order.
+                    # There is nothing to compare it with; the next poll begins with its sub order.
                     return
             self.number_cursor = (self.number_cursor + 1) % len(self._places)
 
     def seen(self) -> tuple[DeadlinesSeen, ...]:
-        """Give the deadlines of the sub orders of which all was read."""
+        """Return the deadlines of the sub orders that were read completely."""
         return tuple(DeadlinesSeen(sub_order_id, self._values(sub_order_id)) for sub_order_id in self._seen)
 
     def apart(self) -> dict[str, datetime | None]:
-        """Give by number what is known anew of deadlines apart: of those read, and of those that move with one of them."""
+        """Return, by number, what was learned of deadlines apart: of numbers that were read, and of those that move with one of them."""
         return {
             number.value: group.apart(number)
             for sub_order_id in self._seen
@@ -175,28 +172,28 @@ class Deadlines:
         for group in self._of_sub_order[sub_order_id]:
             own = Counter(group.apart(number) or group.main for number in group.numbers)
             values.update({value: count for value, count in own.items() if value is not None})
-        told = sorted(values.items())
-        if len(told) > _MAX_VALUES:
-            # Those due last are told with the first of them: too early, and not too late.
-            told, last = told[: _MAX_VALUES - 1], told[_MAX_VALUES - 1 :]
-            told.append((last[0][0], sum(count for _, count in last)))
-        return tuple(told)
+        found = sorted(values.items())
+        if len(found) > _MAX_VALUES:
+            # The last ones count as the earliest of them: people are reminded too early, not too late.
+            found, last = found[: _MAX_VALUES - 1], found[_MAX_VALUES - 1 :]
+            found.append((last[0][0], sum(count for _, count in last)))
+        return tuple(found)
 
     def _read_group(self, group: _Group, *, kept: int) -> bool:
         kinds = group.kinds
-        # Where all were apart, most of them are the group now.
+        # If all are apart, the most common deadline is the group's now.
         base = None if None in kinds else max(kinds, key=lambda kind: len(kinds[kind]))
         members = kinds.pop(base)
-        # Always the first: numbers that differ would make the deadline seem to move to and fro.
+        # Always the first: reading different numbers would make the deadline seem to change back and forth.
         if not self._read_one(group, members[0]):
             return False
         self.representatives.append(members[0].value)
         group.main = group.read[members[0].value]
-        standing = self._standing.get(members[0].sub_order_id, ())
-        if standing and group.main not in standing and len(members) > 1 and self._calls_left() > kept:
-            # It moved for all, or for this one alone: another is asked, too.
+        recorded = self._recorded.get(members[0].sub_order_id, ())
+        if recorded and group.main not in recorded and len(members) > 1 and self._calls_left() > kept:
+            # It moved for all, or for this number only: read another one too.
             last = members[-1]
-            if self._read_one(group, last) and group.read[last.value] in standing:
+            if self._read_one(group, last) and group.read[last.value] in recorded:
                 group.main = group.read[last.value]
         if base is not None:
             group.moved[base] = group.main
@@ -219,14 +216,14 @@ class Deadlines:
 
     def _read_in_turn(self, number: OpenNumber) -> None:
         group = self._groups[number.sub_order_id, number.status]
-        # One that cannot be read waits for its next turn: it must not hold up the others.
+        # A number that cannot be read waits for its next turn and must not hold up the others.
         if number.value not in group.read and self._read_one(group, number):
             self.numbers_read += 1
 
     def _needs_reading(self, number: OpenNumber) -> bool:
-        """Whether a number may have a deadline."""
+        """Return whether a number may have a deadline."""
         group = self._groups[number.sub_order_id, number.status]
-        owed = group.main is not None or bool(self._standing.get(number.sub_order_id))
+        owed = group.main is not None or bool(self._recorded.get(number.sub_order_id))
         return number.vetted or number.apart is not None or owed
 
     def _next_in_turn(self) -> OpenNumber | None:
@@ -238,7 +235,4 @@ class Deadlines:
         first = self._next_in_turn() if self.kept else None
         if first is None or first.sub_order_id not in sub_order_ids:
             return list(sub_order_ids)
-        return [
-            first.sub_order_id,
-            *(sub_order_id for sub_order_id in sub_order_ids if sub_order_id != first.sub_order_id),
-        ]
+        return [first.sub_order_id, *(each for each in sub_order_ids if each != first.sub_order_id)]

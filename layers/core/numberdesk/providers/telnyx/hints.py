@@ -1,4 +1,4 @@
-"""Reading Telnyx's webhooks. Standard library only: the receiver imports this and has 2 s to answer."""
+"""Read Telnyx's webhooks. Standard library only: the receiver imports this and has 2 s to answer."""
 
 from __future__ import annotations
 
@@ -6,20 +6,16 @@ import hashlib
 
 from numberdesk.providers.base import Hint, NotAHintError
 from numberdesk.providers.json_values import Fields, fields, identifier, instant, parse, text
+from numberdesk.providers.telnyx.statuses import ENDED
 
 _COMPLETE = "number_order.complete"
-"""The one number-order event that is documented (OpenAPI and SDK); any other is taken as well."""
-_ENDED = frozenset({"success", "failure", "cancelled", "deleted"})
-"""Statuses of an order that is over (guide: number orders)."""
+"""The only documented event about number orders (OpenAPI and SDK); any other is accepted too."""
 
 
 def read_hints(body: bytes) -> list[Hint]:
-    """Read the one hint of a webhook's body. The signature has been checked; nothing in it is believed all the same.
+    """Read the one hint of a webhook's body. The signature has been checked; still, nothing in the body is believed.
 
-    Unknown event types are taken: Telnyx names a requirement group notification without publishing its event.
-
-    Args:
-        body: the raw bytes.
+    Unknown event types are accepted: Telnyx mentions a requirement group notification without publishing its event.
 
     Raises:
         NotAHintError: the body is not JSON, or holds no event.
@@ -36,7 +32,7 @@ def read_hints(body: bytes) -> list[Hint]:
     whole_order = _is_of_an_order(event_type, payload)
     return [
         Hint(
-            # `meta.attempt` changes from attempt to attempt, so the body's hash tells repeats apart; it is the last resort.
+            # `meta.attempt` differs between attempts, so the body's hash does not match repeats; it is the last resort.
             event_id=text(data.get("id")) or f"sha256:{hashlib.sha256(body).hexdigest()}",
             event_type=event_type,
             provider_order_id=identifier(payload.get("id" if whole_order else "order_request_id"))
@@ -49,12 +45,12 @@ def read_hints(body: bytes) -> list[Hint]:
 
 
 def _is_of_an_order(event_type: str, payload: Fields) -> bool:
-    # The id of another kind of record (a sub order, a requirement group) would lead to no order or to a wrong one.
+    # The id of another record type (sub order, requirement group) would lead to no order or to a wrong one.
     record_type = payload.get("record_type")
     return record_type == "number_order" if record_type else event_type.startswith("number_order.")
 
 
 def _says_ended(event_type: str, payload: Fields) -> bool:
-    # The documented event may carry a word for partial success that nothing published names.
+    # The documented event may have an unpublished status for partial success.
     status = text(payload.get("status"))
-    return status != "pending" and (event_type == _COMPLETE or status in _ENDED)
+    return status != "pending" and (event_type == _COMPLETE or status in ENDED)

@@ -1,4 +1,4 @@
-"""A number of a Telnyx order, from all that the answers show of it, and where its requirements stand."""
+"""A number of a Telnyx order, as all responses show it, and the state of its requirements."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numberdesk.providers.telnyx.statuses import EXCEPTION, PENDING_NUMBERS, REQ
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# What a pending number comes to when the whole that it belongs to has ended.
+# What becomes of a pending number when its sub order or order has ended.
 _ENDED_WITH = {
     "failure": AssetState.FAILED,
     "cancelled": AssetState.CANCELLED,
@@ -29,13 +29,13 @@ _LEAST_SATISFIED_FIRST = (
     RequirementState.UNDER_REVIEW,
     RequirementState.APPROVED,
 )
-# Ours for `phone_number_type`; sub orders and number records also know `landline`, which is none of the types to order.
+# Values of `phone_number_type` that can be ordered; sub orders and number records also have `landline`.
 NUMBER_TYPES = frozenset({"local", "toll_free", "mobile", "national", "shared_cost"})
 
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """One requirement of one number. `word` is its status where it is shown."""
+    """One requirement of one number; its status only if it is shown."""
 
     id: str
     kind: str | None
@@ -45,20 +45,20 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """One number, from all that the answers show of it."""
+    """One number, as all responses show it."""
 
     value: str
     id: str | None
     sub_order_id: str | None
     status: str | None
     around: tuple[str | None, str | None]
-    """The words of its sub order and of its order."""
+    """The statuses of its sub order and of its order."""
     country: str | None
     number_type: str | None
     requirements_status: str | None
     requirements: tuple[Requirement, ...]
     sparse: bool
-    """It waits for something, and its order does not show for what."""
+    """It waits for something that its order does not show."""
 
     @property
     def state(self) -> AssetState:
@@ -66,23 +66,20 @@ class Number:
 
     @property
     def provider_status(self) -> str:
-        return "/".join(
-            provider_status for provider_status in (self.status, self.requirements_status) if provider_status
-        )
+        return "/".join(filter(None, (self.status, self.requirements_status)))
 
 
 def states_of(numbers: Sequence[Number]) -> dict[str, tuple[AssetRequirementSeen, ...]]:
-    """Tell where each requirement of each number stands that is open or delivered.
+    """Return the state of each requirement of each number that is open or delivered.
 
-    Where no status of a requirement is shown for a number (beyond the first 50 of a sub order), it is taken from those
-    numbers of the sub order that are in the same requirements status, else it is derived from that.
+    Where a number's requirement shows no status (beyond the first 50 numbers of a sub order), it is taken from numbers of the sub order in
+    the same requirements status, else derived from that status.
     """
     shown: dict[tuple[str | None, str | None, str], tuple[RequirementState, str]] = {}
     living = [each for each in numbers if each.sub_order_id and each.state in {*OPEN_ASSETS, AssetState.ACTIVE}]
     for number in living:
         for requirement in number.requirements:
-            if requirement.provider_status:
-                seen = (_requirement_state(requirement.provider_status), requirement.provider_status)
+            if seen := _seen(requirement):
                 key = (number.sub_order_id, number.requirements_status, requirement.id)
                 shown[key] = min(shown.get(key, seen), seen, key=rank)
     states = {}
@@ -90,31 +87,26 @@ def states_of(numbers: Sequence[Number]) -> dict[str, tuple[AssetRequirementSeen
         of_number = {}
         for requirement in number.requirements:
             key = (number.sub_order_id, number.requirements_status, requirement.id)
-            if requirement.provider_status:
-                seen = (_requirement_state(requirement.provider_status), requirement.provider_status)
-            else:
-                seen = shown.get(key) or _derived(number, requirement)
+            seen = _seen(requirement) or shown.get(key) or _derived(number, requirement)
             of_number[requirement.id] = AssetRequirementSeen(requirement.id, *seen)
         states[number.value] = tuple(of_number.values())
     return states
 
 
 def _state(
-    status: str | None, requirements_status: str | None, sub_order_word: str | None, order_word: str | None
+    status: str | None, requirements_status: str | None, sub_order_status: str | None, order_status: str | None
 ) -> AssetState:
-    """Tell a number's state. Its own status knows neither `cancelled` nor `deleted`: those stand in the words around it."""
-    around = (requirements_status, sub_order_word, order_word)
+    """Return a number's state. Its own status is never `cancelled` or `deleted`: only those of its sub order and order are."""
+    around = (requirements_status, sub_order_status, order_status)
     match status:
         case "success":
             return AssetState.DELETED if "deleted" in around else AssetState.ACTIVE
         case "failure":
             return AssetState.CANCELLED if "cancelled" in around else AssetState.FAILED
         case "pending":
-            # An order that failed may hold a sub order that did not.
-            ending = (requirements_status, sub_order_word, order_word if sub_order_word != "success" else None)
-            ended = next(
-                (_ENDED_WITH[provider_status] for provider_status in ending if provider_status in _ENDED_WITH), None
-            )
+            # An order that failed may have a sub order that did not.
+            ending = (requirements_status, sub_order_status, order_status if sub_order_status != "success" else None)
+            ended = next((_ENDED_WITH[each] for each in ending if each in _ENDED_WITH), None)
             return ended or PENDING_NUMBERS.get(requirements_status or "pending", AssetState.UNKNOWN)
         case _:
             return AssetState.UNKNOWN
@@ -133,15 +125,16 @@ def _derived(number: Number, requirement: Requirement) -> tuple[RequirementState
         case "requirement-info-pending":
             state = RequirementState.UNDER_REVIEW
         case "requirement-info-exception" if not any(other.provider_status for other in number.requirements):
-            # One of them was rejected and nothing shows which; better all are told than none. The comment says more.
+            # One of them was rejected, and nothing shows which: report all of them. The comment says more.
             state = RequirementState.REJECTED
         case _:
             state = RequirementState.UNKNOWN
     return state, provider_status
 
 
-def _requirement_state(provider_status: str) -> RequirementState:
-    return REQUIREMENTS.get(provider_status, RequirementState.UNKNOWN)
+def _seen(requirement: Requirement) -> tuple[RequirementState, str] | None:
+    status = requirement.provider_status
+    return (REQUIREMENTS.get(status, RequirementState.UNKNOWN), status) if status else None
 
 
 def rank(seen: tuple[RequirementState, str]) -> int:
@@ -150,7 +143,7 @@ def rank(seen: tuple[RequirementState, str]) -> int:
 
 def is_rejected(number: Number) -> bool:
     return number.requirements_status == EXCEPTION or any(
-        _requirement_state(requirement.provider_status or "") is RequirementState.REJECTED
+        REQUIREMENTS.get(requirement.provider_status or "") is RequirementState.REJECTED
         for requirement in number.requirements
     )
 

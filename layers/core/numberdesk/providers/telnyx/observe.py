@@ -1,10 +1,10 @@
 """One poll of a Telnyx number order: the order, its sub orders, deadlines, comments, and the names of requirements.
 
-What is where (OpenAPI document and guides): the order lists every number with its status; sub orders embed their first 50
-numbers, and only there each requirement has a status; the deadline is on the record of a number alone; why something was
-rejected is in the comments of its sub order; what a requirement is called is in the regulatory requirements of its country.
+Where things are (OpenAPI document and guides): the order lists every number with its status; sub orders embed their first 50 numbers,
+and only there does each requirement have a status; only a number's own record shows its deadline; the reasons for a rejection are in the
+comments of its sub order; the names of requirements are in the regulatory requirements of the country.
 
-Live answers show less, and write it otherwise: whatever of them cannot be read is noted (see `Reader`), to be told once.
+Live responses show less and differ in notation: what cannot be read is noted (see `Reader`) and reported once.
 """
 
 from __future__ import annotations
@@ -15,16 +15,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from numberdesk.domain.request import CriteriaItem
-from numberdesk.domain.snapshot import (
-    CommentSeen,
-    Snapshot,
-    SubOrderSeen,
-)
-from numberdesk.domain.statuses import (
-    OPEN_ASSETS,
-    VETTED_ASSETS,
-    Phase,
-)
+from numberdesk.domain.snapshot import CommentSeen, Snapshot, SubOrderSeen
+from numberdesk.domain.statuses import OPEN_ASSETS, VETTED_ASSETS, Phase
 from numberdesk.providers import numbers as notations
 from numberdesk.providers.base import NoSuchOrderError, UnreadableError
 from numberdesk.providers.json_values import Fields, fields, identifier, instant
@@ -32,7 +24,7 @@ from numberdesk.providers.reader import Reader
 from numberdesk.providers.telnyx.api import resource
 from numberdesk.providers.telnyx.budget import Budget
 from numberdesk.providers.telnyx.deadlines import Deadlines, OpenNumber, Shown
-from numberdesk.providers.telnyx.faults import BadRequestError, NotFoundError
+from numberdesk.providers.telnyx.errors import BadRequestError, NotFoundError
 from numberdesk.providers.telnyx.number import (
     NUMBER_STATUSES,
     NUMBER_TYPES,
@@ -61,10 +53,9 @@ _KEPT_FOR_NAMES = 2
 
 
 class Poll:
-    """One poll of one order."""
+    """One poll of one order. `order.provider_order_id` is set."""
 
     def __init__(self, api: Api, order: Order) -> None:
-        """Prepare; nothing is read. `order.provider_order_id` is set."""
         self._api = api
         self._order = order
         self._order_id = order.provider_order_id or ""
@@ -74,32 +65,29 @@ class Poll:
         self._parts_unseen = False
         """Whether the order has sub orders that this poll did not see."""
         self._shown: dict[str, Fields] = {}
-        """The records of numbers that were read, by their id."""
+        """The records of numbers that were read, by id."""
         self._records: dict[str, tuple[Requirement, ...]] = {}
-        """What the records of numbers show of requirements, where they show a status."""
+        """The requirements in the records of numbers, if they show a status."""
         self._unread_deadlines: set[str] = set()
         self._by_id = {asset.provider_id: asset.value for asset in order.assets if asset.provider_id}
         self._countries = _countries(order)
 
     def snapshot(self) -> Snapshot:
-        """Read.
+        """Read the order.
 
-        A failing read of the order or of the list of sub orders fails the poll. Any other leaves out what it would have shown.
-
-        Raises:
-            UnreadableError, NoSuchOrderError, AccountFaultError, SlotBusyError: nothing was seen.
+        If reading the order or the list of sub orders fails, the poll fails. Any other failed read leaves out what it would have shown.
         """
         shown = self._read_order()
-        order_word = self._reader.enum("number_order.status", shown.get("status"), PHASES)
+        order_status = self._reader.enum("number_order.status", shown.get("status"), PHASES)
         sub_orders = {
             sub_order_id: (sub_order, self._reader.enum("sub_number_order.status", sub_order.get("status"), PHASES))
             for sub_order_id, sub_order in self._read_sub_orders(shown).items()
         }
-        numbers = self._filled(self._numbers(shown, order_word, sub_orders))
+        numbers = self._filled(self._numbers(shown, order_status, sub_orders))
         vetted = self._vetted(numbers, sub_orders)
         unnamed = self._requirements.unnamed(numbers, sub_orders)
         deadlines = self._deadlines(numbers)
-        # Deadlines come first, but not so that comments, names or the rota never had their turn.
+        # Deadlines come first, but comments, names and the rota have reserved calls.
         for_names = min(len(unnamed), _KEPT_FOR_NAMES)
         for_comments = min(len(vetted), _KEPT_FOR_COMMENTS)
         for_numbers = deadlines.kept
@@ -110,7 +98,7 @@ class Poll:
         names = self._requirements.read_names(unnamed, kept=for_numbers)
         deadlines.go_round()
         numbers = [self._by_itself(number) for number in numbers]
-        # Not what the rota saw of requirements: it would show at one poll and not at the next.
+        # Requirements that only the rota read are left out: they would appear at one poll and not at the next.
         read = {value: self._records[value] for value in deadlines.representatives if value in self._records}
         numbers = [
             replace(number, requirements=read[number.value]) if number.value in read else number for number in numbers
@@ -118,8 +106,8 @@ class Poll:
         states = states_of(numbers)
         return Snapshot(
             provider_order_id=self._order_id,
-            phase=PHASES.get(order_word or "", Phase.UNKNOWN),
-            provider_status=order_word or "",
+            phase=PHASES.get(order_status or "", Phase.UNKNOWN),
+            provider_status=order_status or "",
             assets=tuple(asset_seen(number, states.get(number.value, ())) for number in numbers),
             lists_every_asset=True,
             sub_orders=tuple(
@@ -160,21 +148,21 @@ class Poll:
         try:
             listed = self._budget.listed("sub_number_orders", ours, with_numbers, strict=True)
         except BadRequestError:
-            # This filter has come and gone in the OpenAPI document; without it, only statuses of requirements are missed.
+            # This filter has come and gone in the OpenAPI document; without it, only statuses of requirements are missing.
             listed = self._budget.listed("sub_number_orders", ours)
         found: dict[str, Fields] = {}
         for sub_order in self._reader.rows("sub_number_orders", listed):
             sub_order_id = self._reader.id("sub_number_order.id", sub_order.get("id"))
             if sub_order_id is not None and identifier(sub_order.get("order_request_id")) in (self._order_id, None):
                 found[sub_order_id] = sub_order
-        # The list answers with paging figures and declares no way to page: ask for what it left out one by one.
+        # The list shows paging figures, but no parameter for pages is documented: read what it left out one by one.
         ids = order.get("sub_number_orders_ids")
-        told = [
+        named = [
             self._reader.id("number_order.sub_number_orders_ids", each)
             for each in (ids if isinstance(ids, list) else [ids])
             if each not in (None, "")
         ]
-        left_out = [one for one in told if one and one not in found]
+        left_out = [one for one in named if one and one not in found]
         for sub_order_id in self._budget.rotated(left_out)[:_MAX_MISSING_SUB_ORDERS]:
             sub_order = fields(self._budget.read(resource("sub_number_orders", sub_order_id), with_numbers))
             if identifier(sub_order.get("id")) == sub_order_id:
@@ -183,7 +171,7 @@ class Poll:
         return found
 
     def _numbers(
-        self, order: Fields, order_word: str | None, sub_orders: Mapping[str, tuple[Fields, str | None]]
+        self, order: Fields, order_status: str | None, sub_orders: Mapping[str, tuple[Fields, str | None]]
     ) -> list[Number]:
         of_order = {self._value(row, {}): row for row in self._rows_of_numbers(order)}
         embedded = {
@@ -197,14 +185,14 @@ class Poll:
             if value is None:
                 continue
             sub_order_id, later = embedded.get(value, (None, {}))
-            # Sub orders are read after the order: what both show, they show as it is later.
+            # Sub orders are read after the order: of what both show, theirs is newer.
             shown = of_order.get(value, {}) | {name: one for name, one in later.items() if one not in (None, "", [])}
             if sub_order_id is None:
-                # None embeds it: it is told by its kind, or because there is but one. Of another, it may be open still.
+                # No sub order embeds it: it belongs to the one of its kind, or to the only one. A wrong one would give a wrong status.
                 candidates = of_kinds.get(kind_of(shown)) or ([] if self._parts_unseen else list(sub_orders))
                 sub_order_id = candidates[0] if len(candidates) == 1 else None
-            sub_order_word = sub_orders[sub_order_id][1] if sub_order_id else None
-            numbers.append(self._number(value, shown, sub_order_id, (sub_order_word, order_word)))
+            of_sub_order = sub_orders[sub_order_id][1] if sub_order_id else None
+            numbers.append(self._number(value, shown, sub_order_id, (of_sub_order, order_status)))
         return numbers
 
     def _number(
@@ -213,7 +201,7 @@ class Poll:
         read = self._reader
         status = read.enum("phone_number.status", shown.get("status"), NUMBER_STATUSES, of_asset=True)
         if shown.get("status") in (None, "") and around[0] != "pending" and PARTS_OVER.intersection(around):
-            # Whether it was delivered is what an order that is over must tell.
+            # An order that ended must show whether it was delivered.
             read.note("phone_number.status", shown.get("status"), of_asset=True)
         requirements_status = read.enum(
             "phone_number.requirements_status", shown.get("requirements_status"), REQUIREMENTS_STATUSES
@@ -238,7 +226,7 @@ class Poll:
         )
 
     def _rows_of_numbers(self, holder: Fields) -> Iterator[Fields]:
-        """Give what is shown of each number: an object, or the number alone."""
+        """Yield what is shown of each number: an object, or the number only."""
         shown = holder.get("phone_numbers")
         for item in shown if isinstance(shown, list) else [shown] if shown is not None else []:
             if isinstance(item, dict):
@@ -251,25 +239,25 @@ class Poll:
                 self._reader.note("phone_numbers", item, of_asset=True)
 
     def _value(self, row: Fields, holder: Fields) -> str | None:
-        """Give a number in E.164. One that cannot be read is known by its id, where it was read before."""
+        """Return a number in E.164. One that cannot be read is recognised by its id, if it was read before."""
         shown = row.get("phone_number")
         if isinstance(shown, str) and notations.E164.fullmatch(shown):
             return shown
-        told = (row.get("country_iso_alpha2"), row.get("country_code"), holder.get("country_code"))
-        country = next((each for each in told if isinstance(each, str) and each), None)
+        named = (row.get("country_iso_alpha2"), row.get("country_code"), holder.get("country_code"))
+        country = next((each for each in named if isinstance(each, str) and each), None)
         known = self._by_id.get(identifier(row.get("id")) or "")
         value = notations.number(shown, *([country] if country else self._countries))
         if value is None:
             self._reader.note("phone_number.phone_number", shown, of_asset=known is None)
         return value or known
 
-    # Numbers of which the order shows little
+    # Numbers of which the order shows too little
 
     def _filled(self, numbers: Sequence[Number]) -> list[Number]:
-        """Take from the record of a number the requirements status that its order does not show.
+        """Complete the requirements status of numbers whose order does not show it, from their records.
 
-        One number of a sub order is read for all that show as little. Those that stood as it did move with it; where it is not
-        read in this poll, or one of them was seen to stand apart, what is on record holds.
+        One number of a sub order is read for all of those. Numbers that had the same status as it change with it. If it is not read in this
+        poll, or a number was seen in another status, the recorded status stays.
         """
         known = {
             asset.value: asset.provider_status.removeprefix("pending/")
@@ -288,20 +276,20 @@ class Poll:
             status, requirements = self._own_status(first), self._requirements.shown(record)
             for number in sparse[sub_order_id]:
                 own = known.get(number.value)
-                stands = status if own is None or (status is not None and own == was) else own
-                # Which requirements there are holds for all of them; where each stands does not.
+                new_status = status if own is None or (status is not None and own == was) else own
+                # All of them have the same requirements, but not the same statuses.
                 theirs = (
                     requirements
                     if number is first
                     else tuple(replace(requirement, provider_status=None) for requirement in requirements)
                 )
                 filled[number.value] = replace(
-                    number, requirements_status=stands, requirements=number.requirements or theirs
+                    number, requirements_status=new_status, requirements=number.requirements or theirs
                 )
         return [filled.get(number.value, number) for number in numbers]
 
     def _by_itself(self, number: Number) -> Number:
-        """Give a number of which the order shows little as its own record shows it, where that was read."""
+        """Return a number whose order shows little with the status in its own record, if that was read."""
         status = self._own_status(number) if number.sparse else None
         return replace(number, requirements_status=status) if status else number
 
@@ -326,16 +314,16 @@ class Poll:
     def _deadlines(self, numbers: Sequence[Number]) -> Deadlines:
         order = self._order
         on_record = {asset.value: asset for asset in order.assets if asset.deadline_override is not None}
-        standing: dict[str, set[datetime]] = defaultdict(set)
+        recorded: dict[str, set[datetime]] = defaultdict(set)
         for deadline in order.deadlines:
             if not deadline.own:
-                standing[deadline.sub_order_id].add(deadline.value)
+                recorded[deadline.sub_order_id].add(deadline.value)
         open_numbers = []
         for number in numbers:
             if number.state not in OPEN_ASSETS or number.sub_order_id is None:
                 continue
             known = on_record.get(number.value)
-            # In another status it is of another group, and what it had there says nothing.
+            # In another status it is in another group, and its earlier deadline no longer counts.
             apart = (
                 known.deadline_override
                 if known is not None and known.provider_status == number.provider_status
@@ -355,21 +343,21 @@ class Poll:
             open_numbers,
             places=[each.value for each in sorted(numbers, key=lambda it: (it.sub_order_id or "", it.value))],
             start=order.number_cursor,
-            standing=standing,
+            recorded=recorded,
             now=self._api.clock.now(),
             read=self._read_number,
             calls_left=self._budget.calls_left,
         )
 
     def _read_number(self, number: OpenNumber) -> Shown | None:
-        """Read a number's record: its deadline, which may be none, and what it shows of requirements."""
+        """Read a number's record: its deadline, which may be None, and its requirements."""
         record = self._record(number.id)
         if not record:
             return None
         shown = self._requirements.shown(record)
         if any(requirement.provider_status for requirement in shown):
             self._records[number.value] = shown
-        # "At which point the deadline is erased" (guide: number orders): none means that nothing is owed.
+        # "At which point the deadline is erased" (guide: number orders): without one, nothing is required.
         deadline = record.get("deadline")
         value = self._reader.instant("number_order_phone_number.deadline", deadline)
         if value is None and deadline not in (None, ""):
@@ -380,7 +368,7 @@ class Poll:
     # Requirements, their names, and comments
 
     def _vetted(self, numbers: Sequence[Number], sub_orders: Iterable[str]) -> list[str]:
-        """Name the sub orders that reviewers may have a word on: those with a rejection first, but others among them, too."""
+        """Return the sub orders that may have reviewers' comments: those with a rejection first, but one of the others among the first few."""
         asking = {number.sub_order_id for number in numbers if number.state in OPEN_ASSETS and number.requirements}
         with_rejection = {
             number.sub_order_id for number in numbers if number.state in OPEN_ASSETS and is_rejected(number)
@@ -402,13 +390,13 @@ class Poll:
         return list(comments.values())
 
     def _all_seen(self, page: Sequence[object]) -> bool:
-        """Whether every comment of a page is on record: those of further pages, which are older, are too."""
+        """Return whether every comment of a page is recorded; so are those of later pages, which are older."""
         seen = set(self._order.comments_seen)
         return all(identifier(fields(row).get("id")) in seen for row in page)
 
 
 def _countries(order: Order) -> tuple[str, ...]:
-    """The countries that an order's numbers may be of."""
+    """Return the countries that an order's numbers may be from."""
     asked = (item.criteria.country for item in order.request.items if isinstance(item, CriteriaItem))
     chosen = (asset.country for asset in order.assets)
     return tuple(dict.fromkeys(country for country in (*asked, *chosen) if country))
@@ -420,7 +408,7 @@ def _oldest_first(page: Sequence[object]) -> bool:
 
 
 def _of_kinds(sub_orders: Mapping[str, tuple[Fields, str | None]]) -> dict[tuple[str | None, str | None], list[str]]:
-    """Name the sub orders of each country and number type. Telnyx makes one for each."""
+    """Return the sub orders of each country and number type. Telnyx makes one for each."""
     of_kinds: dict[tuple[str | None, str | None], list[str]] = defaultdict(list)
     for sub_order_id, (sub_order, _) in sub_orders.items():
         of_kinds[kind_of(sub_order)].append(sub_order_id)

@@ -1,4 +1,4 @@
-"""What can be had at Telnyx."""
+"""Search for numbers at Telnyx without ordering them."""
 
 from __future__ import annotations
 
@@ -20,22 +20,21 @@ _REGIONS = {"location": "city", "state": "state", "rate_center": "rate_center"}
 
 
 def search_numbers(api: Api, query: Query) -> list[Offer]:
-    """Search for numbers. They may be ordered for a while after; nothing is reserved.
+    """Search for numbers. They can be ordered for a while after; nothing is reserved.
 
     Raises:
-        RefusedError: the search has no country, or asks by what Telnyx does not know.
-        NotPermittedError: not by this account, or it is not shown what was found.
-        UnreadableError, AccountFaultError, SlotBusyError: not read.
+        RefusedError: the search has no country, or criteria that Telnyx does not have.
+        NotPermittedError: the account may not search, or is not shown the results.
     """
     criteria = query.criteria
     if criteria is None or criteria.country is None:
         raise RefusedError("Telnyx searches by criteria with a country; name one")
-    if strange := sorted(criteria.fields_used() - CAPABILITIES.criteria_fields - {"number_type"}):
-        raise RefusedError(f"Telnyx cannot search by {', '.join(strange)}; remove it")
+    if unknown := sorted(criteria.fields_used() - CAPABILITIES.criteria_fields - {"number_type"}):
+        raise RefusedError(f"Telnyx cannot search by {', '.join(unknown)}; remove it")
     found = results(api, *filters(criteria, query.limit))
     if found.hidden and not found.shown:
         raise found.not_shown()
-    # A filter that Telnyx does not know it ignores. A near match is told as one; nothing is bought here.
+    # Telnyx ignores a filter that it does not know. Near matches are shown as such; nothing is bought here.
     near = criteria.model_copy(update={"best_effort": True})
     return [_offer(value, row, criteria) for value, row in found.shown if fits(value, row, near)][: query.limit]
 
@@ -46,7 +45,7 @@ def _offer(value: str, row: Fields, criteria: Criteria) -> Offer:
         value=value,
         kind="number",
         country=country_shown(row) or criteria.country,
-        # A result does not say its type; all are of the one that was searched for.
+        # A result does not show its type; all are of the requested one.
         number_type=criteria.number_type,
         features=features(row),
         upfront_cost=amount(costs.get("upfront_cost")),

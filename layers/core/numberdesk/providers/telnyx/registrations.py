@@ -1,6 +1,6 @@
-"""Where Telnyx sends notifications: a profile holds channels (here webhooks), a setting joins a channel to an event's condition.
+"""Register Telnyx's notifications: a profile has channels (here webhooks), and a setting joins a channel to an event condition.
 
-The condition about number orders has no published id, and no published name: it is found at run time.
+The condition about number orders has no published id or name: it is found at run time.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 
 from numberdesk.domain.listings import Registration
 from numberdesk.domain.text import harmless
-from numberdesk.providers.base import NoSuchThingError, OutcomeUnknownError, ProviderError, RefusedError
+from numberdesk.providers.base import NoSuchThingError, ProviderError, RefusedError
 from numberdesk.providers.json_values import Fields, text
-from numberdesk.providers.telnyx.api import resource
+from numberdesk.providers.telnyx.api import new_id, resource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +39,7 @@ class _Condition:
     event_id: str
     event: str
     webhooks: bool
-    """Whether it can be told to a webhook."""
+    """Whether a webhook can receive it."""
 
     @property
     def label(self) -> str:
@@ -50,11 +50,7 @@ class _Condition:
 
 
 def listed(api: Api) -> list[Registration]:
-    """List the account's webhooks, whoever registered them.
-
-    Raises:
-        UnreadableError, AccountFaultError, SlotBusyError: not read.
-    """
+    """List the account's webhooks, whoever registered them."""
     channels, conditions = _webhooks(api), _conditions(api)
     return [_registration(setting, channels, conditions) for setting in _settings(api, channels)]
 
@@ -62,11 +58,10 @@ def listed(api: Api) -> list[Registration]:
 def register(api: Api, url: str, event: str | None) -> Registration:
     """Register a webhook for an event, by the id or exact name of its condition; without one, for number orders.
 
-    Each step takes what is there already: a repeat makes nothing twice.
+    Each step uses what exists already: a repeat creates nothing twice.
 
     Raises:
-        RefusedError: not taken, or there is no such event, or several.
-        AccountFaultError, NotSentError, OutcomeUnknownError, UnreadableError, SlotBusyError: try again later.
+        RefusedError: it was refused, or the event does not exist or is ambiguous.
     """
     conditions, channels = _conditions(api), _webhooks(api)
     condition = _chosen(conditions, event)
@@ -86,7 +81,7 @@ def register(api: Api, url: str, event: str | None) -> Registration:
             "notification_profile_id": profile_id,
         }
         made = api.write("POST", "notification_channels", content)
-        channel_id = _id(made)
+        channel_id = new_id(made)
         channels[channel_id] = {**made, "channel_destination": url}
     setting = api.write(
         "POST",
@@ -97,19 +92,13 @@ def register(api: Api, url: str, event: str | None) -> Registration:
             "notification_channel_id": channel_id,
         },
     )
-    _id(setting)
-    told = {"notification_channel_id": channel_id, "notification_event_condition_id": condition.id}
-    return _registration({**setting, **told}, channels, conditions)
+    new_id(setting)
+    joined = {"notification_channel_id": channel_id, "notification_event_condition_id": condition.id}
+    return _registration({**setting, **joined}, channels, conditions)
 
 
 def unregister(api: Api, registration_id: str) -> None:
-    """Delete a setting, and its channel and profile where they are ours and nothing else uses them.
-
-    Raises:
-        NoSuchThingError: there is no such setting.
-        RefusedError: it was not deleted.
-        AccountFaultError, NotSentError, OutcomeUnknownError, UnreadableError, SlotBusyError: try again later.
-    """
+    """Delete a setting, and its channel and profile if they are ours and nothing else uses them."""
     settings = {
         text(page.get("id")): page for page in api.pages("notification_settings") if page.get("status") != _DELETED
     }
@@ -124,7 +113,7 @@ def unregister(api: Api, registration_id: str) -> None:
         return
     if any(each.get("notification_channel_id") == channel_id for each in settings.values()):
         return
-    # What cannot be tidied up is used by the next registration.
+    # What is left over is used by the next registration.
     with suppress(ProviderError):
         api.write("DELETE", resource("notification_channels", channel_id))
         channels.pop(channel_id, None)
@@ -142,10 +131,10 @@ def _chosen(conditions: Mapping[str, _Condition], event: str | None) -> _Conditi
     if len(fitting) == 1:
         return fitting[0]
     labels = sorted({each.label for each in fitting or able})
-    told = "; ".join(map(harmless, labels[:_MAX_NAMED])) + ("; ..." if len(labels) > _MAX_NAMED else "")
-    what = "several events are" if fitting else "no event is"
-    which = "called so" if event is not None else "about number orders"
-    raise RefusedError(f"{what} {which}; name one of these: {told or 'there are none'}")
+    named = "; ".join(map(harmless, labels[:_MAX_NAMED])) + ("; ..." if len(labels) > _MAX_NAMED else "")
+    how_many = "more than one event" if fitting else "no event"
+    which = "has this name" if event is not None else "is about number orders"
+    raise RefusedError(f"{how_many} {which}; name one of these: {named or 'there are none'}")
 
 
 def _conditions(api: Api) -> dict[str, _Condition]:
@@ -174,7 +163,6 @@ def _webhooks(api: Api) -> dict[str, Fields]:
 
 
 def _settings(api: Api, channels: Mapping[str, Fields]) -> list[Fields]:
-    """Read the settings of these channels that are not deleted."""
     return [
         row
         for row in api.pages("notification_settings")
@@ -190,18 +178,11 @@ def _profiles(api: Api) -> list[str]:
 
 
 def _profile(api: Api) -> str:
-    return next(iter(_profiles(api)), None) or _id(api.write("POST", "notification_profiles", {"name": _PROFILE}))
+    return next(iter(_profiles(api)), None) or new_id(api.write("POST", "notification_profiles", {"name": _PROFILE}))
 
 
 def _is(channel: Fields, profile_id: str, url: str) -> bool:
     return channel.get("notification_profile_id") == profile_id and channel.get("channel_destination") == url
-
-
-def _id(made: Fields) -> str:
-    made_id = text(made.get("id"))
-    if made_id is None:
-        raise OutcomeUnknownError("a success without an id")
-    return made_id
 
 
 def _registration(
@@ -210,23 +191,19 @@ def _registration(
     condition_id = text(setting.get("notification_event_condition_id")) or ""
     condition = conditions.get(condition_id)
     provider_status = text(setting.get("status")) or ""
-    pending = (
-        "Telnyx takes this over later: search again in a while"
-        if provider_status.startswith(("enable-", "delete-"))
-        else ""
-    )
+    is_pending = provider_status.startswith(("enable-", "delete-"))
     return Registration(
         id=text(setting.get("id")) or "",
         url=_shown(channels[str(setting["notification_channel_id"])].get("channel_destination")),
         event=condition.label if condition else condition_id,
         enabled=provider_status == "enabled",
         provider_status=provider_status,
-        note=pending,
+        note="Telnyx applies this later: check again in a while" if is_pending else "",
     )
 
 
 def _shown(destination: object) -> str:
-    """Write an address without what may be secret in it: others' webhooks are listed here, too."""
+    """Return an address without what may be secret in it: others' webhooks are listed too."""
     url = destination if isinstance(destination, str) else ""
     try:
         parts = urlsplit(url)

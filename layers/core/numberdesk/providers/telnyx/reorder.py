@@ -1,6 +1,6 @@
-"""Ordering once more what an attempt chose whose outcome never became clear: these very numbers, and no others.
+"""Order the numbers of an earlier attempt with an unknown outcome once more: exactly these, and no others.
 
-A number is sold once, so that the second of two orders for it is refused with code 85001, whichever of the two comes first.
+A number is sold once, so the second of two orders for it is refused with code 85001, whichever comes first.
 """
 
 from __future__ import annotations
@@ -18,28 +18,25 @@ if TYPE_CHECKING:
     from numberdesk.domain.request import OrderMessage
 
 
-class Again:
-    """The choice of an earlier attempt, told as `Search` tells its own. Nothing is read for it.
+class Reorder:
+    """The choice of an earlier attempt, in the form of `Search`. Nothing is read for it.
 
-    Numbers must have been found by "a recent search" (guide: number search), and the earlier attempt searched for them. How long
-    that holds is published for v1 alone: 24 hours. Past it they are refused with code 85000, and nothing is bought.
+    Numbers must have been found by "a recent search" (guide: number search), and the earlier attempt searched for them. How long that
+    counts is published only for v1: 24 hours. After that they are refused with code 85000, and nothing is bought.
     """
 
     def __init__(self, message: OrderMessage, reuse: Sequence[Asset]) -> None:
         """Find the item of each number, for its requirement group and for what is lacking.
 
-        A number asked for by name is of that item; any other is of the first criteria of its country and type that do not have
-        enough yet, which is how they were chosen.
+        A number requested by name belongs to that item; any other belongs to the first criteria of its country and type that still lack
+        numbers, which is how they were chosen.
         """
         self.chosen = {each.value: _chosen(each) for each in reuse if each.kind is AssetKind.NUMBER}
-        """What is to be ordered, by number."""
         self.groups: dict[str, str] = {}
-        """The requirement group of a number, where its item names one."""
         self.lacking: list[str] = []
-        """What the earlier attempt could not have either, in words, item by item."""
         self.not_fitting = 0
         left = dict(self.chosen)
-        # Those asked for by name were chosen first, too.
+        # As in `Search`, those requested by name come first.
         for position, item in enumerate(message.items, 1):
             if isinstance(item, NumbersItem):
                 taken = [number for number in item.numbers if left.pop(number, None)]

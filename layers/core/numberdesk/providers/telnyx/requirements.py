@@ -1,4 +1,4 @@
-"""The requirements of a Telnyx order's numbers: what is shown of each, what they are called, and how they sum up by sub order."""
+"""The requirements of an order's numbers: what is shown of each, their names, and a summary by sub order."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ class Requirements:
     """What one poll sees of an order's requirements."""
 
     def __init__(self, order: Order, reader: Reader, budget: Budget) -> None:
-        """Begin; nothing is read."""
         self._order = order
         self._reader = reader
         self._budget = budget
@@ -43,7 +42,7 @@ class Requirements:
                 Requirement(
                     id=requirement_id,
                     kind=self._kind(row),
-                    # Only whether there is one: values are personal.
+                    # Only whether there is one: values are personal data.
                     has_value=row.get("field_value") not in (None, ""),
                     provider_status=self._reader.enum("regulatory_requirement.status", row.get("status"), REQUIREMENTS),
                 )
@@ -61,7 +60,7 @@ class Requirements:
         states: Mapping[str, Sequence[AssetRequirementSeen]],
         names: Mapping[str, tuple[str, str | None]],
     ) -> list[RequirementSeen]:
-        """Sum up the requirements of each sub order's numbers."""
+        """Summarise the requirements of each sub order's numbers."""
         known = {requirement.id: requirement for requirement in self._order.requirements}
         kinds: dict[str, str | None] = {}
         found: dict[tuple[str, str], list[tuple[RequirementState, str]]] = defaultdict(list)
@@ -90,7 +89,7 @@ class Requirements:
     def unnamed(
         self, numbers: Sequence[Number], sub_orders: Mapping[str, tuple[Fields, str | None]]
     ) -> list[tuple[str, str]]:
-        """The countries and number types with requirements whose names are not on record."""
+        """Return the countries and number types with requirements whose names are not recorded."""
         named = {requirement.id for requirement in self._order.requirements if requirement.name}
         lacking = {
             number.sub_order_id
@@ -119,7 +118,7 @@ class Requirements:
 
 
 def _names_of(country: str, number_type: str) -> tuple[tuple[str, str], ...]:
-    """Give the filters of the requirements of a country's numbers."""
+    """Return the filters for the requirements of a country's numbers."""
     return (
         ("filter[country_code]", country),
         ("filter[phone_number_type]", number_type),
@@ -128,5 +127,5 @@ def _names_of(country: str, number_type: str) -> tuple[tuple[str, str], ...]:
 
 
 def kind_of(shown: Fields) -> tuple[str | None, str | None]:
-    """Give country and number type of a sub order or a number."""
+    """Return country and number type of a sub order or a number."""
     return text(shown.get("country_code")), text(shown.get("phone_number_type"))

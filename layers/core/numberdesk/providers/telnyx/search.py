@@ -1,11 +1,11 @@
-"""Choosing numbers at Telnyx.
+"""Choose numbers at Telnyx.
 
-"Only phone numbers that were previously returned in a search" may be ordered (guide: number orders), so every number is
-searched first, those asked for by name too.
+"Only phone numbers that were previously returned in a search" may be ordered (guide: number orders), so every number is searched for
+first, those requested by name too.
 
-A search has a limit and no pages, and no source says how many results it gives at most. So one that gives too few is made
-again for numbers that end in 0, in 1 and so on, and in two digits where even those give as many as the first one did. What
-that does not find within its bounds is left out of the order, as numbers are that are not there.
+A search has a limit and no pages, and its greatest number of results is not published. A search with too few results is repeated for
+numbers that end in 0, in 1 and so on, and in two digits where these return as many as the first one did. What is not found within these
+bounds is left out of the order, like numbers that are not available.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from numberdesk.domain.snapshot import AssetSeen
 from numberdesk.domain.statuses import AssetKind, AssetState
 from numberdesk.providers.base import NotPermittedError, RefusedError
 from numberdesk.providers.json_values import Fields, amount, fields, rows, text
-from numberdesk.providers.telnyx.faults import BadRequestError, NothingPassesError
+from numberdesk.providers.numbers import e164
+from numberdesk.providers.telnyx.errors import BadRequestError, NothingPassesError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,29 +35,23 @@ if TYPE_CHECKING:
     from numberdesk.domain.request import Criteria, OrderMessage
     from numberdesk.providers.telnyx.api import Api
 
-_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _HIDDEN = re.compile(r"\+[1-9][0-9]*(?:[-*xX_#.•]){2,14}[0-9]*")
-"""A number of which the account is shown a part only, e.g. `+14375------`."""
+"""A number that is only partly shown to the account, e.g. `+14375------`."""
 _MAX_NAMED = 5
-_DUPLICATE = 10
-"""Results asked for beyond those needed, to choose among."""
+_SPARE = 10
+"""Results requested beyond those needed, to choose among."""
 _MAX_RESULTS = 10_000
-"""What a search is asked for at most: orders of more numbers are published nowhere."""
+"""The limit of a search: larger orders are not documented."""
 _FEWEST = 10
-"""Results from which on their number may be a bound of Telnyx's and not of what there is."""
+"""From this many results on, Telnyx may have limited them."""
 _MAX_FURTHER = 100
 """Further searches for one order."""
 _MAX_FRUITLESS = 3
-"""Further searches one after the other that found only what was known: there is no more. Nothing of one ending says nothing of others."""
+"""Consecutive further searches with known results only, after which there are no more. A search without results does not count."""
 _MAX_TIME = timedelta(seconds=60)
 """For the further searches of one item: place_order has three minutes to search, to buy and to write."""
 _NEARBY = "10"
-"""Results of a search for one number: its digits may stand within longer numbers, too."""
-
-
-def e164(value: object) -> str | None:
-    """Give a number in E.164 with its plus, else None."""
-    return value if isinstance(value, str) and _E164.fullmatch(value) else None
+"""Results of a search for one number: longer numbers may contain its digits."""
 
 
 class Search:
@@ -65,34 +60,33 @@ class Search:
     def __init__(self, api: Api, message: OrderMessage, exclude: frozenset[str]) -> None:
         """Prepare; nothing is searched.
 
-        `exclude` holds for numbers chosen by us. Those asked for by name are simply looked for again: an order that was
-        refused names all its numbers as gone, whichever of them it was.
+        `exclude` applies to numbers chosen by us. Those requested by name are searched for again: a refused order names all its numbers as
+        gone, whichever of them it was.
         """
         self._api = api
         self._message = message
         self._exclude = exclude
         self._further = _MAX_FURTHER
         self.chosen: dict[str, AssetSeen] = {}
-        """What is to be ordered, by number."""
+        """What to order, by number."""
         self.groups: dict[str, str] = {}
-        """The requirement group of a number, where its item names one."""
+        """The requirement group of a number, if its item names one."""
         self.lacking: list[str] = []
-        """What could not be had, in words, item by item."""
+        """What is not available: a sentence for each item."""
         self.not_fitting = 0
-        """How many results were not what was asked for."""
+        """How many results did not match."""
         self._not_permitted: NotPermittedError | None = None
 
     def run(self) -> None:
         """Search for everything.
 
-        What the account may not search for, or is not shown, is left out like what is not there, as long as there is anything else.
+        What the account may not search for, or is not shown, is left out like what is not available, unless nothing else is left.
 
         Raises:
-            RefusedError: nothing of it can be had, or Telnyx finds the criteria wrong.
-            NotPermittedError: nothing of it can be had by this account.
-            UnreadableError, AccountFaultError, SlotBusyError: try again later.
+            RefusedError: nothing is available, or Telnyx finds the criteria wrong.
+            NotPermittedError: nothing is available to this account.
         """
-        # Those asked for by name come first, so that no criteria take them.
+        # Those requested by name come first, so that no criteria take them.
         for position, item in enumerate(self._message.items, 1):
             if isinstance(item, NumbersItem):
                 self._choose_named(position, item)
@@ -103,7 +97,7 @@ class Search:
             raise self._not_permitted
         if not self.chosen:
             by_criteria = all(isinstance(item, CriteriaItem) for item in self._message.items)
-            unfit = f" ({self.not_fitting} results were not what was asked for)" if self.not_fitting else ""
+            unfit = f" ({self.not_fitting} results did not match)" if self.not_fitting else ""
             detail = f"none of the numbers is available{unfit}"
             raise RefusedError(detail, numbers_unavailable=by_criteria, not_fitting=self.not_fitting)
 
@@ -111,7 +105,7 @@ class Search:
         absent, why = [], None
         for number in item.numbers:
             try:
-                # Named in two items, it can be had for one.
+                # A number in two items can be bought for one of them.
                 found = None if number in self.chosen else self._find(number)
             except NotPermittedError as error:
                 found, why = None, self._note(error)
@@ -152,29 +146,28 @@ class Search:
             fitting, hidden = self._find_fitting(criteria, item.quantity)
         except NotPermittedError as error:
             fitting, hidden = {}, error
-        # Orders with equal criteria at the same time get the same results: each chooses its own among them. Near matches
-        # come after exact ones.
+        # Concurrent orders with equal criteria get the same results, so each chooses differently. Near matches come after exact ones.
         mixed = list(fitting.items())
-        random.Random(self._message.order_id).shuffle(mixed)  # noqa: S311 - nothing secret hangs on it
+        random.Random(self._message.order_id).shuffle(mixed)  # noqa: S311 - not a secret
         mixed.sort(key=lambda found: found[1].get("best_effort") is True)
         taken = mixed[: item.quantity]
         for _, row in taken:
             self._take(_chosen(row, criteria.country, criteria.number_type), item)
         if len(taken) < item.quantity:
             unfit = self.not_fitting - before
-            reasons = [f"{unfit} results were not what was asked for"] if unfit else []
+            reasons = [f"{unfit} results did not match"] if unfit else []
             reasons += [self._note(hidden)] if hidden else []
             because = f" ({'; '.join(reasons)})" if reasons else ""
             self.lacking.append(f"item {position}: {len(taken)} of {item.quantity} numbers found{because}")
 
     def _find_fitting(self, criteria: Criteria, quantity: int) -> tuple[dict[str, Fields], NotPermittedError | None]:
-        """Search for as many numbers as are wanted, and some more, of those that may be chosen, and say if some are not shown.
+        """Search for at least as many numbers as requested that may be chosen, and report whether some results are not shown.
 
         Raises:
             NotPermittedError: the account may not search for them.
         """
-        # So many more that enough remain when those that may not be chosen are among the results.
-        limit = min(quantity + len(self._exclude) + len(self.chosen) + _DUPLICATE, _MAX_RESULTS)
+        # Enough must remain if all numbers that may not be chosen are among the results.
+        limit = min(quantity + len(self._exclude) + len(self.chosen) + _SPARE, _MAX_RESULTS)
         seen: set[str] = set()
         found = results(self._api, *filters(criteria, limit))
         hidden = found.not_shown() if found.hidden else None
@@ -194,7 +187,7 @@ class Search:
             try:
                 found = results(self._api, *filters(narrower, limit))
             except (RefusedError, NotPermittedError):
-                # It took the search without the ending: what that found is what there is.
+                # Telnyx accepted the search without the ending: use its results.
                 break
             known = len(fitting)
             fitting |= self._free(found, criteria, seen)
@@ -204,7 +197,7 @@ class Search:
         return fitting, hidden
 
     def _free(self, found: Results, criteria: Criteria, seen: set[str]) -> dict[str, Fields]:
-        """Give what may be chosen: not taken, and what was asked for. What does not fit is counted once."""
+        """Return the results that match and may be chosen. Each result that does not match is counted once."""
         free = {}
         for value, row in found.shown:
             if not fits(value, row, criteria):
@@ -222,15 +215,15 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """What a search found."""
+    """The results of a search."""
 
     shown: Sequence[tuple[str, Fields]] = ()
-    """Numbers in E.164, and what is said of each."""
+    """Numbers in E.164, and what is shown of each."""
     hidden: int = 0
-    """How many are shown in part only."""
+    """How many are only partly shown."""
 
     def not_shown(self) -> NotPermittedError:
-        """Say why nothing of it can be ordered."""
+        """Return the error for results that cannot be ordered because they are not shown in full."""
         return NotPermittedError(
             f"Telnyx shows {self.hidden} of the numbers found in part only, as it does where the account's level does not permit to "
             "order them"
@@ -242,15 +235,13 @@ def results(api: Api, *params: tuple[str, str]) -> Results:
 
     Raises:
         RefusedError: Telnyx finds the search wrong.
-        NotPermittedError: not by this account.
-        UnreadableError, AccountFaultError, SlotBusyError: try again later.
     """
     try:
         found = rows(api.get("available_phone_numbers", *params)["data"])
     except NothingPassesError:
         return Results()
     except BadRequestError as error:
-        # It would find the same search wrong for ever.
+        # The same search would always be wrong.
         named = _NAMES.get(error.parameter or "", "")
         which = f"{named} is wrong: " if named else ""
         raise RefusedError(f"the search was refused: {which}{error.detail}", code=error.code) from error
@@ -260,7 +251,7 @@ def results(api: Api, *params: tuple[str, str]) -> Results:
 
 
 def fits(value: str, row: Fields, criteria: Criteria) -> bool:
-    """Whether a result is what was asked for: a filter that Telnyx does not know it ignores."""
+    """Return whether a result matches: Telnyx ignores a filter that it does not know."""
     if criteria.quickship and row.get("quickship") is False:
         return False
     shown = Offer(
@@ -274,7 +265,7 @@ def fits(value: str, row: Fields, criteria: Criteria) -> bool:
 
 
 def region(number: str) -> str | None:
-    """Tell the country of a number in E.164; for one in no country's plan the main country of its code."""
+    """Return the country of a number in E.164; for one outside every country's plan, the main country of its code."""
     try:
         parsed = phonenumbers.parse(number)
     except phonenumbers.NumberParseException:
@@ -304,14 +295,14 @@ _NAMES = {f"filter[{name}]": field for field, name in _FILTERS.items()}
 
 
 def filters(criteria: Criteria, limit: int) -> list[tuple[str, str]]:
-    """Write criteria as filters of `GET /available_phone_numbers`."""
+    """Return criteria as filters of `GET /available_phone_numbers`."""
     named = [(f"filter[{name}]", _written(getattr(criteria, field))) for field, name in _FILTERS.items()]
     return [*((name, value) for name, value in named if value), ("filter[limit]", str(limit))]
 
 
 def _written(value: str | bool | list[str] | None) -> str | None:
     if isinstance(value, list):
-        # One feature looks alike in every published form; several go as the official SDK sends them.
+        # The published forms agree for one feature; several are sent as the official SDK does.
         return ",".join(value)
     return str(value).lower() if isinstance(value, bool) else value
 
@@ -323,7 +314,7 @@ def _chosen(row: Fields, country: str | None, number_type: str | None) -> AssetS
         value=str(row["phone_number"]),
         state=AssetState.PENDING,
         provider_status="chosen",
-        # A result says its type nowhere.
+        # A result does not show its type.
         country=country_shown(row) or country,
         number_type=number_type,
         features=features(row),
@@ -334,19 +325,19 @@ def _chosen(row: Fields, country: str | None, number_type: str | None) -> AssetS
 
 
 def features(row: Fields) -> tuple[str, ...] | None:
-    """Give what a number that was found can do, by Telnyx's names; none where it is not told."""
-    told = row.get("features")
-    return tuple(name for each in rows(told) if (name := text(each.get("name")))) if isinstance(told, list) else None
+    """Return what a result can do, by Telnyx's names; None where it does not say."""
+    shown = row.get("features")
+    return tuple(name for each in rows(shown) if (name := text(each.get("name")))) if isinstance(shown, list) else None
 
 
 def country_shown(row: Fields) -> str | None:
-    """Give the country of a number that was found: it stands among its regions."""
+    """Return the country of a result, which is among its regions."""
     return regions(row).get("country_code")
 
 
 def regions(row: Fields) -> dict[str, str]:
-    """Give the places of a number that was found, by Telnyx's names of their kinds."""
-    told = (
+    """Return the places of a result, by Telnyx's region types."""
+    shown = (
         (text(each.get("region_type")), text(each.get("region_name"))) for each in rows(row.get("region_information"))
     )
-    return {kind: name for kind, name in told if kind and name}
+    return {kind: name for kind, name in shown if kind and name}

@@ -22,7 +22,7 @@ _KEY_BYTES = 32
 
 
 def is_key(text: str) -> bool:
-    """Whether this is a public key: base64 of the 32 bytes of an Ed25519 one, and none under which anybody can sign."""
+    """Return whether this is a public key: base64 of the 32 bytes of an Ed25519 key under which nobody can forge a signature."""
     return public_key(text) is not None
 
 
@@ -31,16 +31,16 @@ def verify(
 ) -> tuple[str, str]:
     """Check a webhook's signature and age.
 
-    Whether Telnyx signs a repeated attempt afresh is not published: with a tolerance that is too small, late repeats are
-    refused. A replay within the tolerance is caught by the event's id.
+    Whether Telnyx signs a repeated attempt anew is not published: too small a tolerance refuses late repeats. A replay within the tolerance
+    is recognised by the event's id.
 
     Args:
-        body: the raw bytes, exactly as they came.
+        body: the raw bytes, exactly as received.
         headers: with names in lower case.
-        keys: account and public key (base64 of the raw 32 bytes), every one of which is tried, so that keys rotate with
-            overlap. One that is no key matches nothing.
+        keys: account and public key (base64 of the raw 32 bytes). Every one is tried, so that keys can rotate with an overlap. An invalid
+            key matches nothing.
         now: aware.
-        tolerance: how far the signature's timestamp may lie behind or ahead of `now`; exactly that far is accepted.
+        tolerance: how far the signature's timestamp may be before or after `now`; exactly that far is accepted.
 
     Returns:
         The entry of `keys` that matched.
@@ -61,7 +61,7 @@ def verify(
     matching = next((entry for entry in keys if _matches(entry[1], signature, message)), None)
     if matching is None:
         raise SignatureError("the signature matches no configured key")
-    # Only now: that a signature is genuine and merely late tells a slow network or a wrong clock from a forgery.
+    # Checked last: a genuine but late signature means a slow network or a wrong clock, not a forgery.
     if abs(now - signed_at) > tolerance:
         raise SignatureError("the signature is too old" if signed_at < now else "the signature is from the future")
     return matching
@@ -69,7 +69,7 @@ def verify(
 
 def _instant(timestamp: str) -> datetime:
     try:
-        # int() alone takes signs, underscores, spaces and the digits of every script.
+        # int() alone accepts signs, underscores, spaces and the digits of every script.
         if timestamp.isascii() and timestamp.isdigit():
             return datetime.fromtimestamp(int(timestamp), UTC)
     except (ValueError, OverflowError, OSError):
@@ -102,10 +102,10 @@ _D = -121665 * pow(121666, -1, _P) % _P
 
 @cache
 def public_key(text: str) -> Ed25519PublicKey | None:
-    """Read a public key (base64 of its 32 bytes); none where it is none, or one that would let everybody in.
+    """Read a public key (base64 of its 32 bytes); None where it is not one, or would accept forged signatures.
 
-    Under a point of small order, as 32 zero bytes are one, signatures of nobody are good. OpenSSL takes such a key, a point that
-    is not on the curve, and a coordinate that is written in another way than RFC 8032 does.
+    Under a point of small order, such as 32 zero bytes, signatures without a private key are valid. OpenSSL accepts such a key, a point
+    that is not on the curve, and a coordinate that is not encoded as RFC 8032 requires.
     """
     raw = _decode(text)
     if raw is None or len(raw) != _KEY_BYTES:
@@ -114,7 +114,7 @@ def public_key(text: str) -> Ed25519PublicKey | None:
     if y >= _P:
         return None
     for doublings in range(4):
-        # Of a point's double only this coordinate is needed, and it follows from this coordinate alone.
+        # Only the y coordinate is needed, and that of a point's double depends only on y.
         x_squared = (y * y - 1) * pow(_D * y * y + 1, -1, _P) % _P
         if y == 1 or (doublings == 0 and pow(x_squared, (_P - 1) // 2, _P) == _P - 1):
             return None

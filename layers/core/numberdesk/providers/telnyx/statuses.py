@@ -42,7 +42,7 @@ STATUSES: Mapping[str, Mapping[str, StrEnum]] = {
     "A requirement (`status`)": REQUIREMENTS,
 }
 """For docs/providers/telnyx.md."""
-# Field types are spelled differently from place to place: `textual`, `datetime`, `address`, `document` on orders; these and
+# The spelling of field types varies: `textual`, `datetime`, `address`, `document` on orders; these and
 # `action` in requirement types; `address_id` in an example of regulatory requirements; `string`, `number_order_document_id`
 # in the OpenAPI document of 2019.
 _KINDS = {
@@ -57,11 +57,11 @@ _KINDS = {
     "action": ValueKind.ACTION,
 }
 ENDED = frozenset({"success", "failure", "cancelled", "deleted"})
-"""Statuses of orders and sub orders that are over (guide: number orders); any other word may still be open."""
+"""Statuses of orders and sub orders that ended (guide: number orders); any other status may still be open."""
 OVER = ENDED - {"success"}
-"""Those of an order that came to nothing, or to less than it was for: of several it is the last to be followed."""
+"""Statuses of an order that failed or delivered only a part: of several orders it is followed last."""
 
 
-def value_kind(provider_status: str | None) -> ValueKind:
-    """Say what sort of value a field type takes; one that is not known is `UNKNOWN`."""
-    return _KINDS.get((provider_status or "").lower().removesuffix("_id"), ValueKind.UNKNOWN)
+def value_kind(field_type: str | None) -> ValueKind:
+    """Return what kind of value a field type takes; `UNKNOWN` for an unknown field type."""
+    return _KINDS.get((field_type or "").lower().removesuffix("_id"), ValueKind.UNKNOWN)

@@ -1,4 +1,4 @@
-"""What is handed in at Telnyx: addresses, documents, values, requirement groups, comments."""
+"""Submit to Telnyx: addresses, documents, values, requirement groups, comments."""
 
 from __future__ import annotations
 
@@ -8,17 +8,11 @@ from typing import TYPE_CHECKING
 from numberdesk.domain.snapshot import CommentSeen
 from numberdesk.domain.text import harmless, joined, quoted
 from numberdesk.domain.wording import listed
-from numberdesk.providers.base import (
-    NotPermittedError,
-    NotSentError,
-    OutcomeUnknownError,
-    RefusedError,
-    UnreadableError,
-)
-from numberdesk.providers.json_values import Fields, instant, prose, rows, text
+from numberdesk.providers.base import NotPermittedError, NotSentError, RefusedError, UnreadableError
+from numberdesk.providers.json_values import instant, prose, rows, text
 from numberdesk.providers.reader import Reader
-from numberdesk.providers.telnyx.api import resource
-from numberdesk.providers.telnyx.faults import NotFoundError, SatisfiedError
+from numberdesk.providers.telnyx.api import new_id, resource
+from numberdesk.providers.telnyx.errors import NotFoundError, SatisfiedError
 from numberdesk.providers.telnyx.statuses import ENDED
 
 if TYPE_CHECKING:
@@ -29,13 +23,13 @@ if TYPE_CHECKING:
     from numberdesk.domain.values import Address
     from numberdesk.providers.telnyx.api import Api
 
-# Of a requirement group, and of each value in it; "no-longer-eligible" is in the guide (requirement groups) and not in the OpenAPI
-# document, and the last two are what Telnyx calls the like elsewhere.
+# Of a requirement group, and of each value in it. "no-longer-eligible" is in the guide (requirement groups) and not in the OpenAPI
+# document; the last two are from similar objects.
 _USELESS = frozenset({"declined", "expired", "no-longer-eligible", "rejected", "cancelled"})
 
 _COMMENTERS = frozenset({"admin", "user"})
 _MAX_COMMENT = 50_000
-"""Characters. Telnyx publishes no limit; what no item of the table holds would stop every poll its order."""
+"""Characters. Telnyx publishes no limit, and a comment too large for an item of the table would stop every poll of its order."""
 
 _Call = tuple[str, dict[str, object]]
 """Path and content."""
@@ -45,31 +39,24 @@ _Call = tuple[str, dict[str, object]]
 
 
 def create_address(api: Api, address: Address, reference: str, settings: Mapping[str, bool]) -> str:
-    """Create an address, as the account's `settings` say, and give its id."""
-    told = address.model_dump(mode="json", exclude_none=True)
-    # The OpenAPI document requires all three, and says that either the first two or the last must be told.
-    names = {name: "" for name in ("first_name", "last_name", "business_name") if name not in told}
-    return _id(api.write("POST", "addresses", {**told, **names, **settings, "customer_reference": reference}))
+    """Create an address with the account's `settings`, and return its id."""
+    given = address.model_dump(mode="json", exclude_none=True)
+    # The OpenAPI document requires all three, and says that either the first two or the last must have a value.
+    names = {name: "" for name in ("first_name", "last_name", "business_name") if name not in given}
+    return new_id(api.write("POST", "addresses", {**given, **names, **settings, "customer_reference": reference}))
 
 
 def upload_document(api: Api, content: bytes, filename: str, reference: str) -> str:
-    """Upload a document and give its id. Unless linked within 30 minutes it is deleted (OpenAPI document).
+    """Upload a document and return its id. Unless it is linked within 30 minutes it is deleted (OpenAPI document).
 
-    In JSON, as the official SDK does; there the file's type is told by its name and content alone.
+    In JSON, as the official SDK does: the file's type follows from its name and content.
     """
     document: dict[str, object] = {
         "file": base64.b64encode(content).decode(),
         "filename": filename,
         "customer_reference": reference,
     }
-    return _id(api.write("POST", "documents", document))
-
-
-def _id(created: Fields) -> str:
-    created_id = text(created.get("id"))
-    if created_id is None:
-        raise OutcomeUnknownError("a success without an id")
-    return created_id
+    return new_id(api.write("POST", "documents", document))
 
 
 # Values and requirement groups
@@ -78,9 +65,9 @@ def _id(created: Fields) -> str:
 def supply(
     api: Api, order: Order, values: Mapping[str, str], *, sub_order_id: str | None = None, number: str | None = None
 ) -> str:
-    """Give values by requirement id; Telnyx's word for the state that follows.
+    """Supply values by requirement id, and return Telnyx's status.
 
-    For the whole order, each open sub order gets the values of its requirements, and the order those of no sub order known.
+    For the whole order, each open sub order gets the values of its requirements, and the order gets those of no known sub order.
     """
     if number is not None:
         return _each(api, "PATCH", [(_number(order, number), _content(values))])
@@ -101,9 +88,9 @@ def supply(
 def attach_group(
     api: Api, order: Order, group_id: str, *, sub_order_id: str | None = None, number: str | None = None
 ) -> str:
-    """Answer with a requirement group: each open sub order that has requirements, one sub order or one number.
+    """Attach a requirement group to each open sub order that has requirements, to one sub order or to one number.
 
-    Orders do not follow later changes of the group (guide: requirement groups); attaching it again takes them over.
+    Orders do not follow later changes of the group (guide: requirement groups); attaching it again applies them.
     """
     if number is not None:
         targets = [_number(order, number)]
@@ -147,75 +134,68 @@ def _each(api: Api, method: str, calls: Sequence[_Call]) -> str:
     """Make all calls, however many are refused or not permitted.
 
     Raises:
-        RefusedError: one was, or there is none to make.
-        NotPermittedError, AccountFaultError, NotSentError, OutcomeUnknownError, SlotBusyError: try again later, all of them.
+        RefusedError: one was refused, or there is no call to make.
     """
-    words: list[str] = []
+    statuses: list[str] = []
     refused: list[RefusedError] = []
     not_permitted: NotPermittedError | None = None
     for path, content in calls:
         try:
             shown = api.write(method, path, content)
         except SatisfiedError:
-            words.append("already satisfied")
+            statuses.append("already satisfied")
         except RefusedError as error:
             refused.append(error)
         except NotPermittedError as error:
             not_permitted = error
         else:
-            words.append(text(shown.get("requirements_status")) or text(shown.get("status")) or "taken")
+            statuses.append(text(shown.get("requirements_status")) or text(shown.get("status")) or "taken")
     if not calls:
         raise RefusedError("nothing of the order is open any more")
-    if refused and words:
+    if refused and statuses:
         first = refused[0]
         raise RefusedError(f"{len(refused)} of {len(calls)} parts of the order: {first.detail}", code=first.code)
     if refused:
         raise refused[0]
     if not_permitted is not None:
         raise not_permitted
-    return joined(map(harmless, dict.fromkeys(words)))
+    return joined(map(harmless, dict.fromkeys(statuses)))
 
 
 def check_group(api: Api, group_id: str, country: str | None, number_type: str | None) -> list[str]:
-    """Say what is wrong with a requirement group for numbers of this country and type; nothing: all is well.
-
-    Raises:
-        NotPermittedError, UnreadableError, AccountFaultError, SlotBusyError: not read; that says nothing of the group.
-    """
+    """Return what makes a requirement group unusable for numbers of this country and type; empty if nothing does."""
     try:
         group = api.get_bare(resource("requirement_groups", group_id))
     except NotFoundError:
         return ["there is no such requirement group"]
     if group.get("id") != group_id:
         raise UnreadableError("an answer that does not show the requirement group")
-    faults = []
+    issues = []
     for name, wanted in (("country_code", country), ("phone_number_type", number_type)):
         shown = text(group.get(name))
         if wanted and shown and shown != wanted:
-            faults.append(f"the requirement group has {name} {quoted(shown)}, and the numbers {wanted}")
+            issues.append(f"the requirement group has {name} {quoted(shown)}, and the numbers {wanted}")
     if (action := text(group.get("action"))) not in (None, "ordering"):
-        faults.append(f"the requirement group is for {quoted(action or '')}, not for ordering")
+        issues.append(f"the requirement group is for {quoted(action or '')}, not for ordering")
     if (status := text(group.get("status"))) in _USELESS:
-        faults.append(f"the requirement group is {status}")
+        issues.append(f"the requirement group is {status}")
     if _is_past(group.get("expires_at"), api):
-        faults.append("the requirement group has expired")
+        issues.append("the requirement group has expired")
     values = rows(group.get("regulatory_requirements"))
-    # It may count as good as a whole with a value in it that does not any more.
+    # A group may be approved although one of its values no longer is.
     bad = {
         "has no value for {}": [value for value in values if value.get("field_value") in (None, "")],
         **{
-            f"has a value for {{}} that is {provider_status}": [
-                value for value in values if text(value.get("status")) == provider_status
-            ]
-            for provider_status in sorted(_USELESS)
+            f"has a value for {{}} that is {status}": [each for each in values if text(each.get("status")) == status]
+            for status in sorted(_USELESS)
         },
         "has a value for {} that has expired": [value for value in values if _is_past(value.get("expires_at"), api)],
     }
     for what, which in bad.items():
         if which:
             named = listed(text(each.get("requirement_id")) or "?" for each in which)
-            faults.append(f"the requirement group {what.format(named)}")
-    return faults
+            issues.append(f"the requirement group {what.format(named)}")
+    return issues
 
 
 def _is_past(value: object, api: Api) -> bool:
@@ -227,25 +207,25 @@ def _is_past(value: object, api: Api) -> bool:
 
 
 def comments(api: Api, sub_order_id: str) -> list[CommentSeen]:
-    """Read the comments of a sub order, all of them."""
+    """Read all comments of a sub order."""
     data, whole = api.listed("comments", *about(sub_order_id))
     if not whole:
         raise UnreadableError("more comments than can be read")
-    # A comment of ours that was taken for a reviewer's would be written a second time.
+    # Our own comment must not be read as a reviewer's, or it would be posted again.
     return comments_shown(Reader(), data, sub_order_id, api.clock.now(), untyped_by_provider=False)
 
 
 def about(sub_order_id: str) -> tuple[tuple[str, str], tuple[str, str]]:
-    """Give the filters of `GET /comments` for a sub order."""
+    """Return the filters of `GET /comments` for a sub order."""
     return ("filter[comment_record_type]", "sub_number_order"), ("filter[comment_record_id]", sub_order_id)
 
 
 def comments_shown(
     reader: Reader, data: object, sub_order_id: str, now: datetime, *, untyped_by_provider: bool = True
 ) -> list[CommentSeen]:
-    """Read the comments of an answer that are a sub order's. One whose date cannot be read counts as written now.
+    """Read the comments in a response that are about a sub order. One whose date cannot be read counts as written now.
 
-    One that does not say who wrote it counts as the provider's: a comment too many is told, and not one too few.
+    One without an author counts as the provider's: better to report a comment too many than one too few.
     """
     found = []
     for row in reader.rows("comments", data):
@@ -273,15 +253,14 @@ def comments_shown(
 
 
 def comment(api: Api, sub_order_id: str, body: str) -> str:
-    """Post a comment on a sub order and give its id."""
+    """Post a comment on a sub order and return its id."""
     content: dict[str, object] = {
         "body": body,
         "comment_record_type": "sub_number_order",
         "comment_record_id": sub_order_id,
     }
-    return _id(api.write("POST", "comments", content))
+    return new_id(api.write("POST", "comments", content))
 
 
 def mark_read(api: Api, comment_id: str) -> None:
-    """Mark a comment as read."""
     api.write("PATCH", f"{resource('comments', comment_id)}/read")

@@ -1,4 +1,4 @@
-"""What Telnyx's refusals mean."""
+"""What Telnyx's errors mean."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from numberdesk.providers.base import (
     RefusedError,
     UnreadableError,
 )
-from numberdesk.providers.http import retry_after
-from numberdesk.providers.json_values import Fields, fields, parse, rows, text
+from numberdesk.providers.http import fields_of, retry_after
+from numberdesk.providers.json_values import fields, rows, text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,12 +31,12 @@ _OF_THE_ORDER = frozenset({"85004", "85005"})
 
 
 class Meaning(IntEnum):
-    """What an error of Telnyx's says, whichever call it answers; of several errors the first of these counts."""
+    """What an error means, whichever call it answers; of several errors the first of these counts."""
 
-    UNCLEAR = 1  # nothing about what was asked: it failed for now, or another call of ours is under way
+    UNCLEAR = 1  # it failed for now, or another call of ours is in progress
     THROTTLED = 2
-    ACCOUNT = 3  # it holds for every call of the account
-    CALL = 4  # the account may not make this very call
+    ACCOUNT = 3  # every call of the account is refused
+    CALL = 4  # the account may not make this call
     GONE = 5  # the numbers must be chosen again
     SATISFIED = 6  # requirements "cannot be updated once all have been satisfied"
     NOT_THERE = 7
@@ -65,64 +65,63 @@ _MEANINGS: dict[str, Meaning] = {
         Meaning.NOT_THERE: "10005 10006",
         Meaning.FILTER: "10031",
         Meaning.UNPROCESSED: "10027",
-        # What is wrong with a request's form, with its values, with an address, or with what an order names.
+        # The request's form or values, an address, or what an order names.
         Meaning.WRONG: "10001 10002 10003 10004 10013 10014 10015 10016 10017 10018 10019 10020 10021 10022 10023 10024 10025 10026 "
         "10028 10029 10030 10032 10033 10034 20200 20201 20202 20203 20204 20205 20206 20207 20208 20209 85002 85004 85005 85007 85008",
     }.items()
     for code in codes.split()
 }
-"""By code (Telnyx docs: API error codes). Codes count, not statuses: 409 as well as 422 has been seen for numbers that are gone, and
-400 for a failure of Telnyx's own."""
+"""By code (Telnyx docs: API error codes). Codes take precedence over statuses: 409 and 422 have both been seen for numbers that are
+gone, and 400 for an internal error of Telnyx."""
 _BY_STATUS = {
     401: Meaning.ACCOUNT,
     402: Meaning.ACCOUNT,
     403: Meaning.CALL,
-    # Time-out, conflict, locked, too early: something of ours may be under way.
+    # Time-out, conflict, locked, too early: another call of ours may be in progress.
     408: Meaning.UNCLEAR,
     409: Meaning.UNCLEAR,
     423: Meaning.UNCLEAR,
     425: Meaning.UNCLEAR,
     429: Meaning.THROTTLED,
 }
-"""Where no code says more."""
+"""Used where no code is more specific."""
 
 
 class NotFoundError(UnreadableError):
-    """There is nothing at this address."""
+    """There is no resource at this path."""
 
 
 class BadRequestError(UnreadableError):
-    """Telnyx found the request itself wrong; repeating it is of no use. `parameter` is the one of ours that it names, if it does."""
+    """The request itself is wrong; repeating it is no use. `parameter` is the parameter that the error names, if any."""
 
     def __init__(self, detail: str, *, code: str = "", parameter: str | None = None) -> None:
-        """Keep which parameter is wrong."""
         super().__init__(detail, code=code)
         self.parameter = parameter
 
 
 class NothingPassesError(BadRequestError):
-    """Nothing passes the filters: live, a search without a result answers 400 with 10031, "Invalid request filter".
+    """Nothing passes the filters: a live search without a result answers 400 with 10031, "Invalid request filter".
 
-    The same code tells of a filter that Telnyx does not take; then it names one (`BadRequestError`).
+    The same code reports a filter that Telnyx does not accept; then it names the filter (`BadRequestError`).
     """
 
 
 class SatisfiedError(RefusedError):
-    """All requirements are satisfied already, and take no values any more."""
+    """All requirements are satisfied already, and accept no more values."""
 
 
 def not_placed(response: Response) -> ProviderError:
-    """Tell what an answer that is no success means for the purchase: nothing was bought only where that is sure.
+    """Return what an error means for the purchase: nothing was bought only where that is certain.
 
-    A code that we do not know may come with an order that was made all the same; it is looked for by its reference. A 4xx without
-    any code is a gateway's, which handed nothing on.
+    An unknown code may come although the order was created; it is searched for by its reference. A 4xx without any code comes from a
+    gateway that forwarded nothing.
     """
     error = _error(response)
     if (fault := error.of_account()) is not None:
         return fault
-    # Live, a number that is gone or was not lately searched is told as 10027 too.
+    # Live, 10027 also reports a number that is gone or was not found by a recent search.
     gone = error.meaning in (Meaning.GONE, Meaning.UNPROCESSED)
-    # A conflict may be with an earlier call of ours.
+    # The conflict may be with an earlier call of ours.
     conflict = response.status_code == HTTPStatus.CONFLICT and not gone and error.code not in _OF_THE_ORDER
     if error.meaning is Meaning.UNCLEAR or conflict or (error.meaning is Meaning.UNKNOWN and error.code):
         return OutcomeUnknownError(error.title, code=error.code)
@@ -130,7 +129,7 @@ def not_placed(response: Response) -> ProviderError:
 
 
 def not_done(response: Response) -> ProviderError:
-    """Tell what an answer that is no success means for a call that buys nothing: a repeat does no harm, a refusal is told at once."""
+    """Return what an error means for a call that buys nothing."""
     error = _error(response)
     if error.meaning is Meaning.SATISFIED:
         return SatisfiedError(error.title, code=_SATISFIED)
@@ -140,7 +139,7 @@ def not_done(response: Response) -> ProviderError:
 
 
 def not_read(response: Response, parameters: Sequence[str]) -> ProviderError:
-    """Tell what an answer that is no success means for a read: try again later, unless it is clear that this would not help."""
+    """Return what an error means for a read: retry later, unless that is clearly of no use."""
     error = _error(response)
     if (fault := error.of_account()) is not None:
         return fault
@@ -157,19 +156,19 @@ def not_read(response: Response, parameters: Sequence[str]) -> ProviderError:
 
 @dataclass(frozen=True, slots=True)
 class _Error:
-    """What an answer that is no success says."""
+    """What a response reports that is not a success."""
 
     response: Response
     meaning: Meaning
     code: str
-    """The first one, else nothing."""
+    """The first code; empty if there is none."""
     title: str
-    """The first one and the HTTP status. Never `detail`: it may echo what was sent."""
+    """The first title, and the HTTP status. Never `detail`, which may echo what was sent."""
     sources: tuple[frozenset[str], ...]
-    """The words in `source` of each error. They go no further than to be compared with names of ours."""
+    """The words in `source` of each error. They are only compared with parameter names and never passed on."""
 
     def of_account(self) -> AccountFaultError | NotPermittedError | None:
-        """Give the fault where it lies with the account: with all that it calls, or with this very call."""
+        """Return the error if it concerns the account: all of its calls, or this one."""
         if self.meaning is Meaning.THROTTLED:
             return AccountFaultError(self.title, code=self.code, throttled=True, retry_after=retry_after(self.response))
         if self.meaning is Meaning.ACCOUNT:
@@ -177,7 +176,7 @@ class _Error:
         return NotPermittedError(self.title, code=self.code) if self.meaning is Meaning.CALL else None
 
     def names(self, parameters: Sequence[str]) -> str | None:
-        """Give the parameter that an error names, of those that were sent."""
+        """Return the parameter that an error names, of those that were sent."""
         for source in self.sources:
             for parameter in parameters:
                 words = _words(parameter)
@@ -187,8 +186,8 @@ class _Error:
 
 
 def _error(response: Response) -> _Error:
-    errors = rows(body_of(response).get("errors"))
-    # A string in one schema of the OpenAPI document, an integer in another.
+    errors = rows(fields_of(response).get("errors"))
+    # The OpenAPI document has strings in one schema and integers in another.
     codes = [
         code for error in errors if isinstance(error.get("code"), str | int) and (code := text(str(error["code"])))
     ]
@@ -200,22 +199,22 @@ def _error(response: Response) -> _Error:
         code=codes[0] if codes else "",
         title=f"{titles[0]} ({status})" if titles else status,
         sources=tuple(
-            _words(told) for error in errors for told in fields(error.get("source")).values() if isinstance(told, str)
+            _words(it) for error in errors for it in fields(error.get("source")).values() if isinstance(it, str)
         ),
     )
 
 
 def _meaning(response: Response, codes: Sequence[str]) -> Meaning:
     if not response.is_client_error:
-        # After a failure of Telnyx's own no code is believed.
+        # The codes of an internal error are not reliable.
         return Meaning.UNCLEAR
     by_status = _BY_STATUS.get(response.status_code, Meaning.UNKNOWN)
     if by_status is Meaning.CALL:
-        # A key that is not known is told with a 401. It was known, and may not make this call.
+        # An unknown key gets a 401: this key is known, and may not make this call.
         codes = [code for code in codes if code != _NOT_AUTHENTICATED]
     by_code = min((_MEANINGS.get(code, Meaning.UNKNOWN) for code in codes), default=Meaning.UNKNOWN)
     if by_status is Meaning.CALL or (by_status is Meaning.UNCLEAR and response.status_code != HTTPStatus.CONFLICT):
-        # The status says more than that something is wrong with the request.
+        # The status is more specific than "the request is wrong".
         return min(by_code, by_status) if by_code >= Meaning.FILTER else by_code
     if by_code is Meaning.UNKNOWN or by_status in (Meaning.THROTTLED, Meaning.ACCOUNT):
         return min(by_code, by_status)
@@ -223,13 +222,5 @@ def _meaning(response: Response, codes: Sequence[str]) -> Meaning:
 
 
 def _words(name: str) -> frozenset[str]:
-    """Give the words of a parameter's name, without those that all filters share."""
+    """Return the words of a parameter's name, except the one that all filters share."""
     return frozenset(_WORD.findall(name)) - {"filter"}
-
-
-def body_of(response: Response) -> Fields:
-    """Give an answer's fields; none where it is no object in JSON."""
-    try:
-        return fields(parse(response.content))
-    except ValueError:
-        return {}

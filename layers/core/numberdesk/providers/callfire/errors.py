@@ -1,7 +1,6 @@
-"""What CallFire's unhappy answers mean. Its errors carry a status and free text and no code; the text is never passed on.
+"""What CallFire's errors mean. They carry a status and free text and no code; the text is never passed on.
 
-What is not known of an answer is taken for what costs least: of a purchase that it may have been made, of a read that it
-says nothing.
+An unknown error is read as what costs least: a purchase may have been made, and a read says nothing.
 """
 
 from __future__ import annotations
@@ -18,23 +17,23 @@ from numberdesk.providers.base import (
     RefusedError,
     UnreadableError,
 )
-from numberdesk.providers.callfire.xmldoc import parse
+from numberdesk.providers.callfire.xmldoc import parsed
 from numberdesk.providers.http import DEFINITE_STATUSES, retry_after
 
 if TYPE_CHECKING:
     from numberdesk.providers.base import ProviderError
     from numberdesk.providers.http import Response
 
-# "Rate Limit Reached" comes as a 4xx of no stated status (CallFire API client for Java, Getting started).
+# "Rate Limit Reached" comes as an unspecified 4xx (CallFire API client for Java, Getting started).
 _RATE_LIMIT = re.compile(rb"rate limit", re.IGNORECASE)
-# Orders are paid from credits; what a lack of them answers is published nowhere. This is our guess at its text: a wrong
-# guess pauses the account instead of failing every order that waits.
+# Orders are paid from credits. The error for missing credits is not published; this is our guess at its text. A wrong guess pauses the
+# account instead of failing every waiting order.
 _NO_FUNDS = re.compile(rb"(insufficient|not enough)\s+(funds|credit|balance)", re.IGNORECASE)
-# Passing faults, whatever the status that they come with. TIMEOUT and UNAVAILABLE are fault codes of its WSDL.
+# Transient errors, whatever their status. TIMEOUT and UNAVAILABLE are fault codes of its WSDL.
 _PASSING = re.compile(
     rb"\b(TIMEOUT|UNAVAILABLE)\b|(?i:timed out|temporarily|try again|service (is )?unavailable|internal (server )?error)"
 )
-# That a search found nothing, told as an error. CallFire documents an empty list.
+# An error in place of the documented empty list.
 _NOTHING = re.compile(
     rb"\b(no|any) ((matching|available|such|more|free) )*(phone ?numbers?|numbers?|keywords?|regions?|results?|inventory)\b"
     rb"|\bnone (is |are |were )?(available|found)|\bnot? (found|available)\b|\bout of (stock|inventory)\b",
@@ -43,7 +42,7 @@ _NOTHING = re.compile(
 
 
 def not_placed(response: Response) -> ProviderError:
-    """Tell what an answer that is no success means for the purchase. What is not surely a no is unclear."""
+    """Return what an error means for the purchase. What is not definitely a refusal is unclear."""
     status, detail = response.status_code, f"HTTP {response.status_code}"
     if not response.is_client_error or status == 408 or _told_status(response) >= 500:  # noqa: PLR2004
         return OutcomeUnknownError(detail)
@@ -55,14 +54,14 @@ def not_placed(response: Response) -> ProviderError:
         # Bad credentials are a 401 (CallFire's security guide).
         return NotPermittedError(detail)
     if status in (404, 405):
-        # Not about this order: there is no such resource.
+        # Not about this order: the resource does not exist.
         return AccountFaultError(f"{detail}: check the account's base URL")
     unclear = status not in DEFINITE_STATUSES or _PASSING.search(response.content)
     return (OutcomeUnknownError if unclear else RefusedError)(detail)
 
 
 def not_changed(response: Response) -> ProviderError:
-    """Tell what an answer that is no success means for a call that buys nothing: but for a 401 it is about that call."""
+    """Return what an error means for a call that buys nothing: except for a 401, it concerns that call only."""
     fault = not_placed(response)
     if isinstance(fault, AccountFaultError) and not fault.throttled and response.status_code != 401:  # noqa: PLR2004
         return RefusedError(fault.detail)
@@ -70,7 +69,7 @@ def not_changed(response: Response) -> ProviderError:
 
 
 def not_read(response: Response) -> ProviderError:
-    """Tell what an answer that is no success means for a poll of an order. A 403 is about that order."""
+    """Return what an error means for a poll of an order. A 403 concerns that order."""
     if response.is_client_error and (fault := _account_fault(response)):
         return fault
     detail = f"HTTP {response.status_code}"
@@ -78,27 +77,27 @@ def not_read(response: Response) -> ProviderError:
 
 
 def not_listed(response: Response) -> ProviderError:
-    """Tell what an answer that is no success means for a search or a list: it may be the question that is wrong."""
+    """Return what an error means for a search or a list, where the request may be wrong."""
     fault = not_changed(response)
     return UnreadableError(fault.detail) if isinstance(fault, OutcomeUnknownError) else fault
 
 
 def found_nothing(response: Response) -> bool:
-    """Tell whether an answer to a search says that there is nothing, by an error in place of an empty list."""
+    """Return whether a search failed only because there are no results: an error in place of an empty list."""
     if response.status_code not in (400, 404, 410, 422):
         return False
     message = _exception(response).get("message", "")
-    # A 404 of CallFire's own is that: without its words it may be the address that is wrong.
+    # A 404 without CallFire's message may mean that the base URL is wrong.
     return (response.status_code == 404 and bool(message)) or _NOTHING.search(message.encode()) is not None  # noqa: PLR2004
 
 
 def is_fault(response: Response) -> bool:
-    """Whether an answer is an error, whatever its status."""
+    """Return whether a response is an error, whatever its status."""
     return not response.is_success or bool(_exception(response))
 
 
 def _account_fault(response: Response) -> AccountFaultError | None:
-    """Tell a fault of the account as it holds for every call: its rate, or its credentials."""
+    """Return an error that concerns every call of the account, if this is one: rate limit or credentials."""
     status, detail = response.status_code, f"HTTP {response.status_code}"
     if status == 429 or _RATE_LIMIT.search(response.content):  # noqa: PLR2004
         return AccountFaultError(detail, throttled=True, retry_after=retry_after(response))
@@ -106,16 +105,13 @@ def _account_fault(response: Response) -> AccountFaultError | None:
 
 
 def _told_status(response: Response) -> int:
-    """Give the status that the body tells, which need not be that of the answer; 0 where it tells none."""
+    """Return the status in the body, which may differ from the response's own; 0 where there is none."""
     return json_values.integer(_exception(response).get("httpstatus", "")) or 0
 
 
 def _exception(response: Response) -> dict[str, str]:
-    """Give what an error says, by lower-case names: a ResourceException of 1.1 in XML or JSON; empty where it is none."""
-    try:
-        root = parse(response.content)
-    except ValueError:
-        return {}
-    if not root.tag.endswith("}ResourceException"):
+    """Return the fields of a ResourceException (1.1, XML or JSON) by lower-case names; empty where the body is not one."""
+    root = parsed(response)
+    if root is None or not root.tag.endswith("}ResourceException"):
         return {}
     return {child.tag.rpartition("}")[2].lower(): (child.text or "").strip() for child in root}

@@ -98,10 +98,10 @@ def _parsed(value: str) -> PhoneNumber | None:
         return None
 
 
-def _in_country(asked: str | None, told: str | None, number: PhoneNumber | None) -> bool:
+def _in_country(asked: str | None, given: str | None, number: PhoneNumber | None) -> bool:
     if asked is None:
         return True
-    if number is None or (told is not None and told != asked):
+    if number is None or (given is not None and given != asked):
         return False
     # Several countries may share a calling code, and a toll-free number belongs to all of them.
     if asked not in phonenumbers.region_codes_for_country_code(number.country_code or 0):
@@ -109,18 +109,18 @@ def _in_country(asked: str | None, told: str | None, number: PhoneNumber | None)
     by_digits = phonenumbers.region_code_for_number(number)
     if by_digits in (None, asked) or phonenumbers.number_type(number) not in _OF_ONE_COUNTRY:
         return True
-    return told is not None and by_digits in _TERRITORIES.get(asked, frozenset())
+    return given is not None and by_digits in _TERRITORIES.get(asked, frozenset())
 
 
-def _of_type(asked: str, told: str | None, number: PhoneNumber | None) -> bool:
-    if told in _TYPES:
-        return told == asked
+def _of_type(asked: str, given: str | None, number: PhoneNumber | None) -> bool:
+    if given in _TYPES:
+        return given == asked
     possible = _PLAN.get(phonenumbers.number_type(number)) if number else None
     return possible is None or asked in possible
 
 
-def _can(asked: Sequence[str], told: tuple[str, ...] | None) -> bool:
-    return told is None or {each.casefold() for each in asked} <= {each.casefold() for each in told}
+def _can(asked: Sequence[str], given: tuple[str, ...] | None) -> bool:
+    return given is None or {each.casefold() for each in asked} <= {each.casefold() for each in given}
 
 
 def _area(asked: str | None, number: PhoneNumber) -> str | None:
@@ -146,6 +146,6 @@ def _rest(criteria: Criteria, number: PhoneNumber | None, found: Found) -> str:
     return phonenumbers.national_significant_number(number)
 
 
-def _in_state(asked: str | None, told: str | None) -> bool:
-    both = [each for each in (asked, told) if each and _STATE.fullmatch(each)]
-    return len(both) < 2 or both[0].casefold() == both[1].casefold()  # noqa: PLR2004 - asked and told
+def _in_state(asked: str | None, given: str | None) -> bool:
+    both = [each for each in (asked, given) if each and _STATE.fullmatch(each)]
+    return len(both) < 2 or both[0].casefold() == both[1].casefold()  # noqa: PLR2004 - asked and given

@@ -121,7 +121,7 @@ def read(text: str) -> Notice:
         ValueError: It is no event of the bus.
     """
     match read_json(text):
-        case {"detail-type": str(kind), "detail": {"data": dict(data), "message": str(told), **detail}}:
+        case {"detail-type": str(kind), "detail": {"data": dict(data), "message": str(message), **detail}}:
             order_id, account = detail.get("order_id"), detail.get("account")
             owner = f"{detail.get('provider')}/{account}" if account else ""
             named = order_id or owner
@@ -135,12 +135,12 @@ def read(text: str) -> Notice:
                     "account": _plain(owner),
                     "at": detail.get("at"),
                     "deadline": data.get("deadline") or "",
-                    "text": paragraph(told, 10 * MAX_BYTES),
+                    "text": paragraph(message, 10 * MAX_BYTES),
                 }
             )
             return notice.with_(text=_cut(notice.text or _headline([notice])))
-    message = "no event of the bus"
-    raise ValueError(message)
+    problem = "no event of the bus"
+    raise ValueError(problem)
 
 
 def mails(notices: Sequence[Notice]) -> Iterator[Mail]:
@@ -219,8 +219,7 @@ def _headline(notices: Sequence[Notice]) -> str:
     about = list(dict.fromkeys(notice.about for notice in notices if notice.about))
     what = count(len(about), notices[0].noun) if len(about) > 1 else "".join(about)
     more = count(len(notices), "message") if len(notices) > max(len(about), 1) else ""
-    told = ", ".join(filter(None, [what, more]))
-    return ": ".join(filter(None, [_plain(notices[0].title), told]))
+    return ": ".join(filter(None, [_plain(notices[0].title), ", ".join(filter(None, [what, more]))]))
 
 
 def _parts(notices: Sequence[Notice]) -> Iterator[list[Notice]]:

@@ -29,7 +29,7 @@ OrderId = Annotated[str, Field(max_length=_MAX_ORDER_ID, pattern=NOT_DOTS)]
 
 def _distinct(values: list[str]) -> list[str]:
     if len({value.casefold() for value in values}) != len(values):
-        message = "the same value stands here twice; name each once"
+        message = "the same value is here twice; name each once"
         raise ValueError(message)
     return values
 

@@ -139,7 +139,7 @@ def derive(order: Order, snapshot: Snapshot, now: datetime) -> tuple[OrderState,
     # Nothing that was delivered is left, and the rest was never delivered.
     if snapshot.phase is Phase.DELETED or any(asset.state is AssetState.DELETED for asset in assets):
         return OrderState.DELETED, False
-    # Telnyx may call an order that it cancelled at the deadline `failure` or `cancelled`: the deadline tells.
+    # Telnyx may call an order that it cancelled at the deadline `failure` or `cancelled`: the deadline decides.
     missed = any(deadline.value <= now for deadline in order.deadlines if not deadline.own)
     was_cancelled = snapshot.phase is Phase.CANCELLED or any(asset.state is AssetState.CANCELLED for asset in assets)
     return (OrderState.CANCELLED if missed or was_cancelled else OrderState.FAILED), missed

@@ -48,7 +48,7 @@ def test_whatever_breaks_the_provider_tries_again_and_it_is_told(
     failing(world, monkeypatch, *[ERRORS[name]] * 2)
     assert world.webhook("/webhooks/telnyx", world.telnyx.sign(BODY), BODY) == 503
     said = world.output.getvalue()
-    assert "the event could not be made durable" in said
+    assert "the webhook could not be made durable" in said
     assert f'"error":"{type(ERRORS[name]).__name__}"' in said
     assert '"WebhooksNotDurable":[1.0]' in said
 

@@ -48,7 +48,7 @@ def test_any_send_failure_makes_the_provider_retry_and_is_recorded(
     failing(world, monkeypatch, *[ERRORS[name]] * 2)
     assert world.webhook("/webhooks/telnyx", world.telnyx.sign(BODY), BODY) == 503
     said = world.output.getvalue()
-    assert "the event could not be made durable" in said
+    assert "the webhook could not be made durable" in said
     assert f'"error":"{type(ERRORS[name]).__name__}"' in said
     assert '"WebhooksNotDurable":[1.0]' in said
 

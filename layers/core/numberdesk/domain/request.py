@@ -218,8 +218,7 @@ def _distinct_ids(requirements: list[OwnRequirement]) -> list[OwnRequirement]:
 
 _FIELD = re.compile("[a-z][a-z0-9_]{0,63}", re.ASCII)
 """The form of a field's name."""
-_QUOTED = re.compile("'([^']*)'")
-"""A value that pydantic names as one of those that are known."""
+_QUOTED = re.compile("'([^']*)'")  # a known value in a message of pydantic
 DEFAULT_REMINDERS = ("P7D", "P3D", "P1D", "PT4H", "PT1H")
 
 _MOST = 2**53 - 1

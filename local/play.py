@@ -138,7 +138,7 @@ class PlayedOrder:
         """Return its ledger entries of this kind."""
         return [entry for entry in self.ledger if entry.kind.value == kind]
 
-    def told(self, kind: str) -> list[str]:
+    def notified(self, kind: str) -> list[str]:
         """Return the notifications of this kind to people: the paragraphs that begin as the ledger's messages do."""
         texts = [entry.message for entry in self.entries(kind)]
         return [message for message in self.play.people if any(message.startswith(text) for text in texts)]

@@ -110,7 +110,7 @@ def a_profile(play: Play) -> Steps:
     expect(requirements_of(applied.data) == sorted(GERMAN), f"applied to {requirements_of(applied.data)}")
     [submitted] = profile.entries("RequirementSubmitted")
     expect(submitted.data["by"] == "profile", f"submitted by {submitted.data['by']}")
-    expect(not profile.told("RequirementRequested"), "people were asked for values of the profile")
+    expect(not profile.notified("RequirementRequested"), "people were asked for values of the profile")
     expect(len(profile.entries("RequirementRequested")) == 1, "Telnyx's requirements are not recorded")
     sent = documents_of(profile)
     expect(sent == [hashlib.sha256(content).hexdigest()], f"{len(sent)} documents reached Telnyx, or another one")
@@ -128,7 +128,7 @@ def an_extension(play: Play) -> Steps:
     play.ask("telnyx", "grant_extension", seconds=40, order=order.reference, after_seconds=2, times=9)
     order.send()
     yield from until_notified(order, "DeadlineApproaching")
-    [reminder] = order.told("DeadlineApproaching")
+    [reminder] = order.notified("DeadlineApproaching")
     expect("More time is being asked for" in reminder, f"that more time is asked for is not in: {reminder}")
     yield from order.until_recorded("ExtensionRequested")
     yield from until_notified(order, "DeadlineMoved")
@@ -161,7 +161,7 @@ def swiss_without_a_group(play: Play) -> Steps:
     yield from until_notified(order, "OrderRefused")
     [letter] = play.take_dead_letters("Order", order.order_id)
     expect(json.loads(letter["Body"]) == order.message, f"in the dead-letter queue: {letter['Body']}")
-    for text in (attribute(letter, "reason"), *order.told("OrderRefused")):
+    for text in (attribute(letter, "reason"), *order.notified("OrderRefused")):
         expect(field in text and "requirement group" in text, f"what to do is not in: {text}")
     expect_problem((yield from order.call("GET")), 404, "not-found")
     seen = [call for call in play.ask("telnyx", "requests") if _is_swiss(call) or order.reference in json.dumps(call)]
@@ -392,4 +392,4 @@ def check_first(play: Play) -> Steps:
     yield from right.until("completed")
     by = [entry.data["by"] for entry in right.entries("RequirementSubmitted")]
     expect(by == ["order"], f"submitted by {by}")
-    expect(not right.told("RequirementRequested"), "people were asked for values that came with the order")
+    expect(not right.notified("RequirementRequested"), "people were asked for values that came with the order")

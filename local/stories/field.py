@@ -25,7 +25,7 @@ def stock_runs_out(play: Play) -> Steps:
 
     yield from nothing.until("failed")
     yield from until_notified(nothing, "OrderFailed")
-    [told] = nothing.told("OrderFailed")
+    [told] = nothing.notified("OrderFailed")
     expect("none of the numbers is available" in told, f"why it failed is not in: {told}")
 
     yield from order.until("partially_completed")
@@ -38,6 +38,6 @@ def stock_runs_out(play: Play) -> Steps:
     expect(second == set(sale["numbers"]), f"chosen the second time: {second}")
     expect(first & second == {there}, f"chosen again although they were unavailable: {first & second}")
     yield from until_notified(order, "OrderPartiallyCompleted")
-    [told] = order.told("OrderPartiallyCompleted")
+    [told] = order.notified("OrderPartiallyCompleted")
     expect(goes in told and never in told and there not in told, f"the shortfall is not in: {told}")
     expect("2 mobile numbers in NZ" in told, f"the item without stock is not in: {told}")

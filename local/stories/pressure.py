@@ -29,7 +29,7 @@ def dearer_than_approved(play: Play) -> Steps:
     play.ask("telnyx", "add_inventory", numbers=[number | {"cost": ["9000.00", "2.00", "EUR"]}])
     expect_answer((yield from order.call("POST", "/approve")), 200)
     yield from until_notified(order, "OrderHeld", times=2)
-    told = order.told("OrderHeld")[-1]
+    told = order.notified("OrderHeld")[-1]
     expect("9002.00" in told and "12.00" in told, f"the price as it is and as it was approved are not in: {told}")
     yield from expect_held(order, "limit", "9002.00")
 

@@ -95,7 +95,7 @@ def a_limit(play: Play) -> Steps:
         order.send()
     for order, asked in ((released, "120"), (refused, "130")):
         yield from until_notified(order, "OrderHeld")
-        [told] = order.told("OrderHeld")
+        [told] = order.notified("OrderHeld")
         expect(asked in told and "100 is the limit" in told, f"the limit is not in: {told}")
         yield from expect_held(order, "limit", "100 is the limit")
 
@@ -138,7 +138,7 @@ def the_switch(play: Play) -> Steps:
     yield from play.pause(5, "an order that is held to be tried again")
     yield from expect_held(order, "switch", reason)
     yield from play.until(lambda: heard(play, "Placing was switched off"), "people to hear of the switch")
-    expect(not order.told("OrderHeld"), "people were notified of an order that continues automatically")
+    expect(not order.notified("OrderHeld"), "people were notified of an order that continues automatically")
 
     turned = expect_answer((yield from play.call("PUT", "/placing", {"open": True, "reason": "All is counted."})), 200)
     expect(turned["placing"] and turned["closed_because"] is None, f"turned on: {turned}")
@@ -176,7 +176,7 @@ def resolved_by_a_person(play: Play) -> Steps:
     expect_answer((yield from never.call("POST", "/resolve", {"not_placed": {"place_again": True}})), 200)
     yield from finish_at_callfire(never)
     yield from until_notified(lost, "OrderUnknown", times=2)
-    told = lost.told("OrderUnknown")[-1]
+    told = lost.notified("OrderUnknown")[-1]
     expect(all(number.removeprefix("+") in told for number in sold), f"the candidates {sold} are not in: {told}")
     expect("LANTERN" not in told, f"another order's lease is among the candidates: {told}")
     held = yield from shown(second)
@@ -288,7 +288,7 @@ def a_restore(play: Play) -> Steps:
 
     yield from until_notified(callfire, "OrderHeld")
     keyword = callfire.message["items"][0]["keywords"][0]
-    [told] = callfire.told("OrderHeld")
+    [told] = callfire.notified("OrderHeld")
     expect(keyword in told, f"the search hint is not in: {told}")
     known = (keyword.casefold(), theirs[callfire.order_id])
 
@@ -304,7 +304,7 @@ def a_restore(play: Play) -> Steps:
         expect(order.theirs == theirs[order.order_id], f"{order.order_id} is {order.theirs} now")
         expect(order.entries("OrderPlaced")[0].data["found"] is True, f"{order.order_id} was placed, not found")
     for order in (telnyx, telesign):
-        expect(not order.told("OrderHeld"), f"people were asked about {order.order_id}")
+        expect(not order.notified("OrderHeld"), f"people were asked about {order.order_id}")
     expect(new.entries("OrderPlaced")[0].data["found"] is False, f"{new.order_id} was found")
     expect(len(heard(play, "The order table was restored")) == 1, "people were notified more than once of one restore")
 

@@ -55,7 +55,7 @@ def expect_reminders(order: PlayedOrder, *expected: tuple[int, str]) -> None:
 
 def until_notified(order: PlayedOrder, kind: str, times: int = 1) -> Steps:
     """Wait until an entry is recorded and people were notified of it."""
-    return order.play.until(lambda: len(order.told(kind)) >= times, f"people to hear of {kind} of {order.order_id}")
+    return order.play.until(lambda: len(order.notified(kind)) >= times, f"people to hear of {kind} of {order.order_id}")
 
 
 def deadline_of(order: PlayedOrder) -> datetime | None:

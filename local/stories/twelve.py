@@ -74,7 +74,7 @@ def three_german_locals(play: Play) -> Steps:
     expect(by == [play.stage.operator] * 2, f"submitted by {by}")
     rejections = order.entries("RequirementRejected")
     expect(len(rejections) == 1, f"{len(rejections)} rejections recorded")
-    [message, *more] = order.told("RequirementRejected")
+    [message, *more] = order.notified("RequirementRejected")
     expect(not more, f"people were notified {1 + len(more)} times of one rejection")
     expect(reason in message, f"the reason is not in: {message}")
     expect(new_deadline and instant(new_deadline, ZONE) in message, f"the deadline is not in: {message}")
@@ -186,7 +186,7 @@ def same_message_twice(play: Play) -> Steps:
 
     def refused() -> bool:
         play.read_again(order)
-        return bool(order.told("OrderRefused"))
+        return bool(order.notified("OrderRefused"))
 
     yield from play.until(refused, "people to hear that another request under the same id is refused")
     [letter] = play.take_dead_letters("Order", order.order_id)
@@ -233,7 +233,7 @@ def lost_answers(play: Play) -> Steps:
             len(bought) == (0 if order is no_list else 1), f"{order.order_id}: adopted a purchase that is not its own"
         )
     expect(no_list.state == "unknown", f"{no_list.order_id} is {no_list.state}")
-    told = no_list.told("OrderUnknown")
+    told = no_list.notified("OrderUnknown")
     expect(len(told) == 1, f"people got {len(told)} search hints for {no_list.order_id}")
     expect("+12065550188" in told[0] and "CallFire" in told[0], f"the search hint is not in: {told[0]}")
 

@@ -16,7 +16,7 @@ from numberdesk.domain.statuses import ChangeKind, OrderState
 from numberdesk.services.ports import ConflictError
 from numberdesk.storage.table import Table
 from tests.contract.store_cases import BLOCKED, HOUR, UNBLOCKED, begun, changed, create, gate_entry, profile
-from tests.support.aws_errors import BROKEN, cancelled, told
+from tests.support.aws_errors import BROKEN, cancelled, client_error
 from tests.support.builders import START, account_entry, entries, message, received
 from tests.support.functions import LAMBDA
 from tests.support.quick_moto import quick_moto
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 WRITES = ("TransactWriteItems", "PutItem", "UpdateItem")
 PASSING = {
     **BROKEN,
-    "throttled": told("ThrottlingException"),
-    "beyond what is provisioned": told("ProvisionedThroughputExceededException"),
-    "account's limit": told("RequestLimitExceeded"),
-    "in progress": told("TransactionInProgressException"),
-    "5xx": told("InternalServerError", 500),
+    "throttled": client_error("ThrottlingException"),
+    "beyond what is provisioned": client_error("ProvisionedThroughputExceededException"),
+    "account's limit": client_error("RequestLimitExceeded"),
+    "in progress": client_error("TransactionInProgressException"),
+    "5xx": client_error("InternalServerError", 500),
     "throttled in a transaction": cancelled("None", "ThrottlingError"),
     "beyond what is provisioned in a transaction": cancelled("ProvisionedThroughputExceeded"),
 }
@@ -190,7 +190,7 @@ def test_retries_continue_while_there_is_time_with_growing_pauses(
     order = create(store)
     waited: list[float] = []
     patient = Table(client, "orders", pause=waited.append, patience=lambda: timedelta(seconds=160))
-    line.fail = [told("ThrottlingException")] * 10_000
+    line.fail = [client_error("ThrottlingException")] * 10_000
     with pytest.raises(type(line.fail[0])):
         changed(order, store=patient, waiting_for="something")
     assert 150 <= sum(waited) <= 160
@@ -201,7 +201,7 @@ def test_retries_continue_while_there_is_time_with_growing_pauses(
 @pytest.mark.parametrize("code", ["ValidationException", "AccessDeniedException", "ResourceNotFoundException"])
 def test_permanent_error_is_not_retried(store: Table, line: Line, code: str) -> None:
     order = create(store)
-    line.fail = [told(code), told("ThrottlingException")]
+    line.fail = [client_error(code), client_error("ThrottlingException")]
     with pytest.raises(type(line.fail[0])):
         changed(order, store=store, waiting_for="something")
     assert len(line.fail) == 1

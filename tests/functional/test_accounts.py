@@ -15,7 +15,7 @@ DAY = timedelta(days=1).total_seconds()
 HOUR = 3600
 
 
-def told(world: World, kind: str) -> list[str]:
+def messages(world: World, kind: str) -> list[str]:
     return [detail["message"] for name, detail in world.events() if name == kind]
 
 
@@ -28,7 +28,7 @@ def test_order_for_a_misspelt_account_is_held_listed_and_reported_once_with_the_
     world.pass_time(3 * HOUR, steps=90, sweep=True)
     order = world.order("order-2")
     assert (order.state, order.hold and order.hold.kind) == (OrderState.RECEIVED, HoldKind.NO_ACCOUNT)
-    [message] = told(world, "OrderHeld")
+    [message] = messages(world, "OrderHeld")
     assert "there is no account defualt" in message
     assert "there are: default" in message
     assert world.table.account_state("telnyx", "defualt") is None, "there is nothing to block"

@@ -32,7 +32,7 @@ def send(world: World, provider: str, order_id: str = "order-1") -> None:
     world.send(body(order_id, *ITEMS[provider], provider=provider))
 
 
-def told(world: World) -> list[dict[str, Any]]:
+def reported(world: World) -> list[dict[str, Any]]:
     """Return what comparisons reported since the last call, by kind."""
     found = [detail for kind, detail in world.events() if kind == "InventoryDiffers"]
     assert all(detail["notify"] and detail["message"] for detail in found)
@@ -63,19 +63,19 @@ def test_unordered_number_and_missing_number_are_reported_once(world: World, pro
     mine = simulator.buy_by_hand()
     gone = world.order().assets[0].value
     assert world.reconcile_inventory() == 1
-    assert told(world) == [], "a recent purchase may not be recorded yet"
+    assert reported(world) == [], "a recent purchase may not be recorded yet"
     simulator.take_away(gone)
     world.pass_time(DAY + HOURS)
     assert world.reconcile_inventory() == 1
     # At Telnyx a purchase by hand is an order, too.
     on_order = {"orphan_order": [order["order_id"] for order in simulator.orders()[1:]]} if provider == "telnyx" else {}
-    assert told(world) == [{"orphan": [mine], "vanished": [gone], **on_order}]
+    assert reported(world) == [{"orphan": [mine], "vanished": [gone], **on_order}]
     assert "Give back what nobody needs" in world.ledger(f"ACCOUNT#{provider}#default")[-1].message
     # Not again on the next day, nor within a day.
     assert world.reconcile_inventory() == 0
     world.pass_time(DAY)
     assert world.reconcile_inventory() == 1
-    assert told(world) == []
+    assert reported(world) == []
     # Nothing was changed at the provider, and the order's record is left to its polls.
     assert simulator.owns(mine)
     assert world.bought(provider) == 1
@@ -92,7 +92,7 @@ def test_difference_that_disappeared_is_reported_again(world: World) -> None:
             world.callfire.take_away("MINT")
         world.pass_time(DAY + HOURS)
         world.reconcile_inventory()
-        seen.append(told(world))
+        seen.append(reported(world))
     assert seen == [[{"orphan": ["MINT"]}], [], [{"orphan": ["MINT"]}]]
 
 
@@ -105,7 +105,7 @@ def test_orders_of_others_are_reported_without_their_references(world: World, pr
     # At CallFire a lease begins with a day, so that one of today is recent until tomorrow.
     world.pass_time(DAY)
     world.reconcile_inventory()
-    [data] = told(world)
+    [data] = reported(world)
     assert data.pop("orphan"), "their numbers are in no order of ours"
     # Somebody else's reference may be on many orders, and may contain anything.
     assert data == {"orphan_order": sorted(theirs)}
@@ -126,7 +126,7 @@ def test_second_purchase_with_our_reference_is_a_duplicate(world: World, provide
     # It has ended by then: nothing is left to cancel, and people are notified.
     assert ChangeKind.OPERATION_REJECTED in world.kinds()
     assert world.order().state is OrderState.COMPLETED
-    assert all("orphan_order" not in data for data in told(world))
+    assert all("orphan_order" not in data for data in reported(world))
 
 
 def test_order_that_is_no_longer_listed_is_reported(world: World) -> None:
@@ -134,11 +134,11 @@ def test_order_that_is_no_longer_listed_is_reported(world: World) -> None:
     world.settle()
     assert world.order().state is OrderState.ACTION_REQUIRED
     world.reconcile_inventory()
-    assert told(world) == []
+    assert reported(world) == []
     del world.telnyx.life.orders[world.order().provider_order_id or ""]
     world.pass_time(DAY)
     world.reconcile_inventory()
-    assert told(world) == [{"vanished_order": ["order-1"]}]
+    assert reported(world) == [{"vanished_order": ["order-1"]}]
     assert world.order().state is OrderState.ACTION_REQUIRED, "absence proves nothing"
 
 
@@ -149,13 +149,13 @@ def test_numbers_of_an_unknown_purchase_are_not_reported_as_unordered(world: Wor
     world.pass_time(2 * HOURS, steps=2)
     assert world.order().state is OrderState.UNKNOWN
     world.reconcile_inventory()
-    assert told(world) == []
+    assert reported(world) == []
     [bought] = world.callfire.orders()
     world.api("POST", "/orders/order-1/resolve", {"not_placed": {"place_again": False}})
     world.pass_time(DAY)
     world.reconcile_inventory()
     numbers = sorted(f"+{number}" for number in bought["numbers"])
-    assert [sorted(each["orphan"]) for each in told(world)] == [numbers], "no order has the purchase"
+    assert [sorted(each["orphan"]) for each in reported(world)] == [numbers], "no order has the purchase"
 
 
 def test_unavailable_provider_does_not_prevent_comparing_the_others(world: World) -> None:
@@ -166,12 +166,12 @@ def test_unavailable_provider_does_not_prevent_comparing_the_others(world: World
     world.telesign.fault("*", "status", times=None, status=503)
     world.pass_time(DAY)
     assert world.reconcile_inventory() == 2
-    assert [each["orphan"] for each in told(world)] == [[hands["callfire"]], [hands["telnyx"]]]
+    assert [each["orphan"] for each in reported(world)] == [[hands["callfire"]], [hands["telnyx"]]]
     assert world.table.inventory("telesign", "default").finished_at is None
     world.telesign.clear_faults()
     world.clock.advance(60)
     assert world.reconcile_inventory() == 1
-    assert [each["orphan"] for each in told(world)] == [[hands["telesign"]]]
+    assert [each["orphan"] for each in reported(world)] == [[hands["telesign"]]]
     assert world.callfire.too_fast() == 0
 
 

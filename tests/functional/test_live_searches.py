@@ -19,7 +19,7 @@ CHICAGO = {"criteria": {"country": "US", "area_code": "312"}, "quantity": 1}
 NAMED = ["+13125550123", "+13125550199"]
 
 
-def told(world: World, kind: str) -> list[str]:
+def notifications(world: World, kind: str) -> list[str]:
     return [detail["message"] for each, detail in world.events() if each == kind and detail["notify"]]
 
 
@@ -45,7 +45,7 @@ def test_numbers_in_stock_are_bought_and_the_shortfall_is_reported(world: World,
     assert (world.order().state, world.bought()) == (OrderState.PARTIALLY_COMPLETED, 1)
     [sale] = world.telnyx.sales()
     assert sale.numbers == (NAMED[0],)
-    [message] = told(world, "OrderPartiallyCompleted")
+    [message] = notifications(world, "OrderPartiallyCompleted")
     assert NAMED[1] in message
 
 
@@ -79,7 +79,7 @@ def test_transient_failure_of_a_read_ends_no_order(world: World, operation: str,
     assert code in (world.order().waiting_for or "")
     world.pass_time(180, steps=6, sweep=True)
     assert (world.order().state, world.bought()) == (OrderState.COMPLETED, 1)
-    assert told(world, "OrderFailed") == []
+    assert notifications(world, "OrderFailed") == []
 
 
 def test_unknown_error_code_at_the_purchase_causes_a_search_and_no_blind_retry(world: World) -> None:
@@ -110,7 +110,7 @@ def test_order_that_may_not_search_delays_no_other(world: World, code: str) -> N
     assert world.kinds("ACCOUNT#telnyx#default") == []
     held = world.order("order-0")
     assert (held.state, held.hold and held.hold.kind) == (OrderState.RECEIVED, HoldKind.NOT_PERMITTED)
-    [message] = told(world, "OrderHeld")
+    [message] = notifications(world, "OrderHeld")
     assert code in message
     assert "Order order-0" in message
     world.telnyx.forbid("US", "toll_free", code=None)
@@ -130,7 +130,7 @@ def test_order_not_permitted_is_retried_less_and_less_often_and_reported_once(wo
     assert first <= 10
     world.pass_time(4 * 3600, steps=48, sweep=True)
     assert 2 <= world.calls("telnyx", "search") - first <= 5
-    assert len(told(world, "OrderHeld")) == 1
+    assert len(notifications(world, "OrderHeld")) == 1
 
 
 def test_order_not_permitted_to_buy_is_reported_once_and_blocks_nobody(world: World) -> None:
@@ -144,7 +144,7 @@ def test_order_not_permitted_to_buy_is_reported_once_and_blocks_nobody(world: Wo
     assert world.order("order-0").reserved is None
     world.pass_time(1800, steps=30, sweep=True)
     assert (world.order("order-0").state, world.bought()) == (OrderState.COMPLETED, 2)
-    assert len(told(world, "OrderHeld")) == 1
+    assert len(notifications(world, "OrderHeld")) == 1
     assert world.kinds("ACCOUNT#telnyx#default") == []
 
 
@@ -216,7 +216,7 @@ def test_numbers_that_do_not_match_the_criteria_are_never_bought(
     world.send(body("order-1", {"criteria": {"country": "US", **criteria}, "quantity": 1}))
     world.pass_time(20, steps=4, sweep=True)
     assert (world.order().state, world.bought()) == (OrderState.FAILED, 0)
-    [message] = told(world, "OrderFailed")
+    [message] = notifications(world, "OrderFailed")
     assert "results did not match" in message
     assert metric(world, "OffersNotFitting") > 0
 
@@ -225,7 +225,7 @@ def test_numbers_hidden_from_the_account_are_reported_as_such(world: World) -> N
     world.telnyx.hide("US")
     world.send(body("order-1", CHICAGO))
     world.settle()
-    [message] = told(world, "OrderHeld")
+    [message] = notifications(world, "OrderHeld")
     assert "account's level" in message
     world.telnyx.hide("US", hidden=False)
     world.pass_time(300, steps=10, sweep=True)

@@ -19,7 +19,7 @@ from numberdesk.domain.statuses import EVENTS
 from numberdesk.services.notify import PAUSE
 from numberdesk.storage.table import Table
 from tests.support.alarms import alarms
-from tests.support.aws_errors import told as told_by_aws
+from tests.support.aws_errors import client_error
 from tests.support.builders import START, body
 from tests.support.hooks import once
 from tests.support.mailbox import Mail
@@ -36,7 +36,7 @@ URL = "https://sns.eu-central-1.amazonaws.com"
 
 def event(number: int, kind: str = "OrderHeld", **detail: Any) -> str:
     """Make an event as the bus delivers it."""
-    told = {
+    defaults = {
         "id": f"{kind}-{number}",
         "at": (START + number * SECOND).isoformat(),
         "order_id": f"order-{number}",
@@ -46,7 +46,7 @@ def event(number: int, kind: str = "OrderHeld", **detail: Any) -> str:
         "data": {},
         "message": f"Order order-{number}: {kind} is told.",
     }
-    return json.dumps({"version": "0", "source": "numberdesk", "detail-type": kind, "detail": told | detail})
+    return json.dumps({"version": "0", "source": "numberdesk", "detail-type": kind, "detail": defaults | detail})
 
 
 def tell(world: World, *events: str) -> None:
@@ -56,7 +56,7 @@ def tell(world: World, *events: str) -> None:
     world.notify()
 
 
-def told(world: World) -> list[Mail]:
+def new_mails(world: World) -> list[Mail]:
     """Return the mails that arrived since the last call."""
     mails, world.mailbox.mails = world.mailbox.mails, []
     return mails
@@ -99,7 +99,7 @@ def test_sixty_orders_beyond_a_limit_are_one_message_that_names_all() -> None:
             pass
         world.publish()
         world.notify()
-        [mail] = told(world)
+        [mail] = new_mails(world)
         assert mail.subject == "Order held (limit): 60 orders"
         headline, names, *paragraphs = mail.text.split("\n\n")
         assert headline == "Order held (limit): 60 orders. Each follows."
@@ -112,7 +112,7 @@ def test_sixty_orders_beyond_a_limit_are_one_message_that_names_all() -> None:
 
 def test_single_event_is_its_own_paragraph(world: World) -> None:
     tell(world, event(1))
-    assert told(world) == [Mail(START, "Order held: order-1", "Order order-1: OrderHeld is told.")]
+    assert new_mails(world) == [Mail(START, "Order held: order-1", "Order order-1: OrderHeld is told.")]
 
 
 def test_kinds_are_listed_separately_with_urgent_ones_first(world: World) -> None:
@@ -128,7 +128,7 @@ def test_kinds_are_listed_separately_with_urgent_ones_first(world: World) -> Non
         event(7, "ProviderAccountBlocked", order_id=None),
         event(8, "TableRestored", order_id=None, account=None, provider=None),
     )
-    mails = told(world)
+    mails = new_mails(world)
     assert [mail.subject for mail in mails] == [
         "Deadline approaching: 2 orders",
         "Deadline missed: order-6",
@@ -147,7 +147,7 @@ def test_kinds_are_listed_separately_with_urgent_ones_first(world: World) -> Non
 
 def test_repeated_event_is_sent_once(world: World) -> None:
     tell(world, event(1), event(2), event(1), event(2))
-    [mail] = told(world)
+    [mail] = new_mails(world)
     assert mail.subject == "Order held: 2 orders"
     assert mail.text.count("Order order-1: ") == 1
     assert world.peek_raw("NotificationQueue") == []
@@ -157,7 +157,7 @@ def test_simultaneous_events_never_suspend_a_subscription(world: World) -> None:
     """Each batch has an event of every kind, and the next follows at once."""
     for batch in range(5):
         tell(world, *(event(batch * 1000 + number, kind) for kind in EVENTS for number in range(3)))
-    mails = told(world)
+    mails = new_mails(world)
     assert len(mails) == 5 * (len(URGENT) + Bounds().per_order)
     # Two at a time may run (`test_what_goes_out_to_people_goes_out_slowly`), and alarms are sent in addition.
     assert max_per_second(mails) == SECOND / PAUSE == 2
@@ -168,10 +168,10 @@ def test_topic_suspends_a_subscription_above_ten_messages_a_second(world: World)
     """The double behaves like SNS: with one mail per event, people get nothing after the tenth."""
     for number in range(60):
         client(world).publish(TopicArn=world.stack.outputs["NotificationTopicArn"], Message=str(number))
-    assert [mail.text for mail in told(world)] == [str(number) for number in range(10)]
+    assert [mail.text for mail in new_mails(world)] == [str(number) for number in range(10)]
     world.clock.advance(3600)
     tell(world, event(1))
-    assert told(world) == []
+    assert new_mails(world) == []
     world.function("wake_orders")({})
     assert counted(world) == [0]
 
@@ -187,15 +187,15 @@ def flood(world: World, batches: int) -> None:
 
 def test_excess_messages_of_one_order_are_summarized_after_the_hour(world: World) -> None:
     flood(world, 40)
-    assert len(told(world)) == Bounds().per_order
+    assert len(new_mails(world)) == Bounds().per_order
     assert world.peek_raw("NotificationQueue") == []
     world.function("send_notifications")({})
-    assert told(world) == []
+    assert new_mails(world) == []
     world.clock.advance(3600)
     for _ in range(3):
         world.function("send_notifications")({})
         world.clock.advance(300)
-    [mail] = told(world)
+    [mail] = new_mails(world)
     assert mail.subject == "Summed up: 30 messages"
     assert "Operation rejected: 30 messages, 1 order: noisy" in mail.text
     assert not [item for item in world.everything() if item["pk"] == "NOTIFIED#HELD"]
@@ -203,44 +203,44 @@ def test_excess_messages_of_one_order_are_summarized_after_the_hour(world: World
 
 def test_flood_delays_neither_other_orders_nor_the_orders_own_reminders(world: World) -> None:
     flood(world, 40)
-    told(world)
+    new_mails(world)
     tell(world, event(1, "OrderFailed"), event(2, "DeadlineApproaching", order_id="noisy", data={"deadline": "2026"}))
-    assert [mail.subject for mail in told(world)] == ["Deadline approaching: noisy", "Order failed: order-1"]
+    assert [mail.subject for mail in new_mails(world)] == ["Deadline approaching: noisy", "Order failed: order-1"]
 
 
 def test_excess_reminders_are_summarized_within_five_minutes(world: World) -> None:
     for number in range(25):
         tell(world, event(number, "DeadlineApproaching", order_id="noisy", data={"deadline": "2026"}))
-    assert len(told(world)) == Bounds().deadlines_per_order
+    assert len(new_mails(world)) == Bounds().deadlines_per_order
     world.function("send_notifications")({})
-    [mail] = told(world)
+    [mail] = new_mails(world)
     assert mail.subject == "Summed up: 5 messages, 5 of deadlines"
 
 
 def test_two_scheduled_runs_at_once_send_one_summary(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     flood(world, 12)
     world.clock.advance(3600)
-    told(world)
+    new_mails(world)
     function = world.function("send_notifications")
     once(monkeypatch, Table, "drop_held_back", lambda *_: world.cold("send_notifications")({}))
     function({})
-    assert len(told(world)) == 1
+    assert len(new_mails(world)) == 1
 
 
 def test_summary_that_sns_refuses_is_sent_by_the_next_run(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     flood(world, 12)
     world.clock.advance(3600)
-    told(world)
+    new_mails(world)
     with monkeypatch.context() as patched:
         refuse(world, patched, FAILURES[0], lambda _: True)
         with pytest.raises(ClientError):
             world.function("send_notifications")({})
     world.clock.advance(300)
     world.function("send_notifications")({})
-    assert [mail.subject for mail in told(world)] == ["Summed up: 2 messages"]
+    assert [mail.subject for mail in new_mails(world)] == ["Summed up: 2 messages"]
 
 
-@pytest.mark.parametrize("error", [told_by_aws("ThrottlingException"), told_by_aws("AccessDeniedException")], ids=str)
+@pytest.mark.parametrize("error", [client_error("ThrottlingException"), client_error("AccessDeniedException")], ids=str)
 def test_unavailable_table_withholds_no_message(
     world: World, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
@@ -253,10 +253,10 @@ def test_unavailable_table_withholds_no_message(
 
     monkeypatch.setitem(vars(world.function("send_notifications").module.notifier.store._client), "update_item", fail)
     flood(world, 15)
-    assert len(told(world)) == 15
+    assert len(new_mails(world)) == 15
     calls = 0
     tell(world, *(event(number, kind) for number, kind in enumerate(sorted(EVENTS))))
-    assert len(told(world)) == len(EVENTS)
+    assert len(new_mails(world)) == len(EVENTS)
     assert calls == 1, "a batch tries once, and continues"
 
 
@@ -269,7 +269,7 @@ def test_redelivered_message_counts_once_in_its_hour(world: World, monkeypatch: 
     assert {item["expires_at"] for item in counts} == {int(START.timestamp()) + 2 * 3600}
     world.clock.advance(721)
     world.notify()
-    assert [mail.subject for mail in told(world)] == ["Order held: noisy"]
+    assert [mail.subject for mail in new_mails(world)] == ["Order held: noisy"]
 
 
 # Nothing is lost
@@ -291,14 +291,14 @@ def test_only_events_that_sns_refused_for_now_are_retried(
     with monkeypatch.context() as patched:
         refuse(world, patched, error, lambda message: message["Subject"].startswith("Order held"))
         tell(world, event(1), event(2), event(3, "OrderFailed"), event(4, "DeadlineMissed"))
-        assert [mail.subject for mail in told(world)] == ["Deadline missed: order-4", "Order failed: order-3"]
+        assert [mail.subject for mail in new_mails(world)] == ["Deadline missed: order-4", "Order failed: order-3"]
     assert [json.loads(text)["detail"]["order_id"] for text in world.peek_raw("NotificationQueue")] == [
         "order-1",
         "order-2",
     ]
     world.clock.advance(721)
     world.notify()
-    assert [mail.subject for mail in told(world)] == ["Order held: 2 orders"]
+    assert [mail.subject for mail in new_mails(world)] == ["Order held: 2 orders"]
     assert world.peek_raw("NotificationQueue") == []
 
 
@@ -311,12 +311,12 @@ def test_events_that_sns_never_accepts_become_dead_letters_with_the_reason(
     )
     refuse(world, monkeypatch, invalid, lambda message: "order-7:" in message["Message"])
     tell(world, *(event(number) for number in range(60)))
-    paragraphs = [paragraph for mail in told(world) for paragraph in mail.text.split("\n\n")]
+    paragraphs = [paragraph for mail in new_mails(world) for paragraph in mail.text.split("\n\n")]
     assert [number for number in range(60) if f"Order order-{number}: OrderHeld is told." not in paragraphs] == [7]
     for _ in range(4):
         world.clock.advance(721)
         world.notify()
-    assert told(world) == []
+    assert new_mails(world) == []
     assert world.peek_raw("NotificationQueue") == []
     [(letter, attributes)] = world.dead_letters("NotificationDeadLetterQueue")
     assert json.loads(letter) == json.loads(event(7))
@@ -328,7 +328,7 @@ def test_events_that_sns_never_accepts_become_dead_letters_with_the_reason(
 )
 def test_non_event_becomes_a_dead_letter_and_delays_nothing(world: World, text: str) -> None:
     tell(world, text or " ", event(1))
-    assert [mail.subject for mail in told(world)] == ["Order held: order-1"]
+    assert [mail.subject for mail in new_mails(world)] == ["Order held: order-1"]
     for _ in range(4):
         world.clock.advance(721)
         world.notify()
@@ -341,15 +341,15 @@ def test_messages_without_time_left_are_retried(world: World) -> None:
     for number, kind in enumerate(["OrderHeld", "OrderFailed"]):
         world.send(event(number, kind), queue="NotificationQueue")
     assert world.deliver("send_notifications", remaining_ms=19_000) == 2
-    assert told(world) == []
+    assert new_mails(world) == []
     world.clock.advance(721)
     world.notify()
-    assert len(told(world)) == 2
+    assert len(new_mails(world)) == 2
 
 
 def test_too_long_single_message_is_truncated_and_says_so(world: World) -> None:
     tell(world, event(1, message="x" * 300_000), event(2))
-    long, short = told(world)
+    long, short = new_mails(world)
     assert long.text.startswith("x" * 190_000)
     assert "the event on the bus and the ledger have it" in long.text
     assert short.text == "Order order-2: OrderHeld is told."

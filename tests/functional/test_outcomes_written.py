@@ -8,7 +8,7 @@ import pytest
 
 from numberdesk.domain.statuses import ChangeKind, OrderState
 from numberdesk.services import aws_errors
-from tests.support.aws_errors import BROKEN, cancelled, told
+from tests.support.aws_errors import BROKEN, cancelled, client_error
 from tests.support.builders import body
 
 if TYPE_CHECKING:
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 ERRORS = {
     **{name: BROKEN[name] for name in ("read time-out", "closed", "not reached")},
-    "throttled": told("ThrottlingException"),
-    "beyond what is provisioned": told("ProvisionedThroughputExceededException"),
-    "5xx": told("InternalServerError", 500),
-    "in progress": told("TransactionInProgressException"),
+    "throttled": client_error("ThrottlingException"),
+    "beyond what is provisioned": client_error("ProvisionedThroughputExceededException"),
+    "5xx": client_error("InternalServerError", 500),
+    "in progress": client_error("TransactionInProgressException"),
     "throttled in a transaction": cancelled("ThrottlingError", "None"),
     "met others": cancelled("TransactionConflict", "None"),
 }
@@ -62,7 +62,7 @@ def test_purchase_is_recorded_once_the_table_is_available(
 
 
 def test_purchase_id_is_sent_through_the_queue_as_a_last_resort(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    Outage(world, monkeypatch, told("ThrottlingException"), seconds=400)
+    Outage(world, monkeypatch, client_error("ThrottlingException"), seconds=400)
     world.send(body())
     world.deliver("place_order")
     [message] = world.peek("SyncQueue")
@@ -76,7 +76,7 @@ def test_purchase_id_is_sent_through_the_queue_as_a_last_resort(world: World, mo
 
 
 def test_message_of_a_purchase_may_arrive_repeatedly_and_late(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    outage = Outage(world, monkeypatch, told("ThrottlingException"), seconds=400)
+    outage = Outage(world, monkeypatch, client_error("ThrottlingException"), seconds=400)
     world.send(body())
     world.deliver("place_order")
     [message] = world.peek("SyncQueue")
@@ -99,12 +99,12 @@ def test_message_of_a_purchase_may_arrive_repeatedly_and_late(world: World, monk
 def test_if_the_queue_is_unavailable_too_the_order_message_is_retried_and_buys_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Outage(world, monkeypatch, told("ThrottlingException"), seconds=400)
+    Outage(world, monkeypatch, client_error("ThrottlingException"), seconds=400)
     make: Callable[..., Any] = world.sqs._make_api_call  # type: ignore[attr-defined]
 
     def call(operation: str, request: dict[str, Any]) -> Any:
         if operation == "SendMessage" and world.bought() and "bought" in request["MessageBody"]:
-            raise told("ServiceUnavailable", 503)
+            raise client_error("ServiceUnavailable", 503)
         return make(operation, request)
 
     monkeypatch.setitem(vars(world.sqs), "_make_api_call", call)
@@ -122,7 +122,7 @@ def test_refusal_is_recorded_as_well(world: World, monkeypatch: pytest.MonkeyPat
     answer = {"errors": [{"code": code, "title": "no", "detail": "no"}]}
     world.telnyx.fault("create_order", "status", status=status, body=answer)
     make: Callable[..., Any] = world.dynamodb._make_api_call  # type: ignore[attr-defined]
-    failing = [told("ThrottlingException")] * 12
+    failing = [client_error("ThrottlingException")] * 12
 
     def call(operation: str, request: dict[str, Any]) -> Any:
         if operation == "TransactWriteItems" and world.calls("telnyx", "create_order") and failing:
@@ -144,7 +144,7 @@ def test_purchase_without_a_call_slot_is_not_sent(world: World, monkeypatch: pyt
     def call(operation: str, request: dict[str, Any]) -> Any:
         order = world.table.get("order-1") if operation == "UpdateItem" else None
         if order is not None and order.state is OrderState.PLACING and "SLOT" in str(request["Key"]):
-            raise told("ThrottlingException")
+            raise client_error("ThrottlingException")
         return make(operation, request)
 
     monkeypatch.setitem(vars(world.dynamodb), "_make_api_call", call)
@@ -167,7 +167,7 @@ def test_unsent_wake_only_delays_the_order(world: World, monkeypatch: pytest.Mon
 
     def call(operation: str, request: dict[str, Any]) -> Any:
         if operation == "SendMessage":
-            raise told("ServiceUnavailable", 503)
+            raise client_error("ServiceUnavailable", 503)
         return make(operation, request)
 
     world.send(body())

@@ -12,7 +12,7 @@ from numberdesk.providers.telnyx.signature import public_key
 from numberdesk.services.receive import is_token_digest
 from tests.support import aws
 from tests.support.aws import TOKEN
-from tests.support.aws_errors import BROKEN, told
+from tests.support.aws_errors import BROKEN, client_error
 from tests.unit.services.test_aws_errors import ELSE
 
 if TYPE_CHECKING:
@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     from tests.support.aws import World
 
 BODY = b'{"data": {"event_type": "number_order.complete", "id": "e-1", "payload": {"id": "n-1"}}}'
-ERRORS = {**BROKEN, **ELSE, "AccessDenied": told("AccessDenied"), "5xx": told("ServiceUnavailable", 503)}
+ERRORS = {
+    **BROKEN,
+    **ELSE,
+    "AccessDenied": client_error("AccessDenied"),
+    "5xx": client_error("ServiceUnavailable", 503),
+}
 STALE = ("closed", "TLS", "anything of the HTTP client")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from numberdesk.domain.statuses import ChangeKind, OrderState
 from tests.support.aws import SECRETS
-from tests.support.aws_errors import BROKEN, told
+from tests.support.aws_errors import BROKEN, client_error
 from tests.support.builders import body
 
 if TYPE_CHECKING:
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 PASSING = {
     **BROKEN,
-    "internal": told("InternalServiceError", 500),
-    "throttled": told("ThrottlingException"),
-    "not decrypted": told("DecryptionFailure"),
-    "unknown": told("SomethingNew"),
+    "internal": client_error("InternalServiceError", 500),
+    "throttled": client_error("ThrottlingException"),
+    "not decrypted": client_error("DecryptionFailure"),
+    "unknown": client_error("SomethingNew"),
 }
 FAULTS = {
-    "missing": told("ResourceNotFoundException"),
-    "denied": told("AccessDeniedException"),
-    "about to be deleted": told("InvalidRequestException"),
+    "missing": client_error("ResourceNotFoundException"),
+    "denied": client_error("AccessDeniedException"),
+    "about to be deleted": client_error("InvalidRequestException"),
 }
 HOUR = 3600
 

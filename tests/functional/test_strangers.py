@@ -35,7 +35,7 @@ def send(world: World, *items: dict[str, Any], arrives: bool) -> None:
     assert world.order().state is OrderState.UNKNOWN
 
 
-def told(world: World) -> str:
+def notifications(world: World) -> str:
     return " ".join(detail["message"] for _, detail in world.events() if detail["notify"])
 
 
@@ -70,7 +70,7 @@ def test_candidates_bought_at_that_moment_are_reported_to_people(
     send(world, item, arrives=False)
     theirs = world.callfire.order_elsewhere(form)
     world.pass_time(6 * 3600, steps=8, sweep=True)
-    text = told(world)
+    text = notifications(world)
     assert said.format(theirs) in text
     assert (theirs in text) is bool(said)
 

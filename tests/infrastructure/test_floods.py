@@ -49,7 +49,7 @@ def receiver_timeouts() -> dict[str, Any]:
     (config,) = (
         node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Config")
     )
-    return {str(provider_status.arg): ast.literal_eval(provider_status.value) for provider_status in config.keywords}
+    return {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in config.keywords}
 
 
 # --- The endpoints ---

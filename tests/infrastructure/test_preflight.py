@@ -77,7 +77,7 @@ def check(account: Account, **parameters: str) -> preflight.Deployment:
     return preflight.check(config, account.client)
 
 
-def told(text: str) -> dict[str, str]:
+def suggested(text: str) -> dict[str, str]:
     """Return the parameters that a refusal says to set."""
     return dict(re.findall(r"(\w+)=(\w+)", text.partition("Set ")[2]))
 
@@ -98,7 +98,7 @@ def test_account_with_too_small_a_quota_gets_parameters_that_fit(quota: int, unr
     assert "ReceiverConcurrency=100 reserves 100" in wrong
     assert f"Lambda may run {quota} functions at once" in wrong
     assert "L-B99A9384" in wrong
-    fits = told(wrong)
+    fits = suggested(wrong)
     assert fits["ReceiverConcurrency"] == "none"
     taken = int(fits["OrderConcurrency"]) + int(fits["SyncConcurrency"])
     assert taken + preflight.OTHERS <= (unreserved or quota)

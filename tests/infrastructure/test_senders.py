@@ -155,7 +155,7 @@ def test_sender_is_identified_by_role_id_and_on_the_emulator_by_account_id(folde
     ids = {name: value for name, value in variables.items() if name.endswith("_ROLE_ID")}
     assert ids
     for name, value in ids.items():
-        logical = "".join(provider_status.title() for provider_status in name.removesuffix("_ID").split("_"))
+        logical = "".join(part.title() for part in name.removesuffix("_ID").split("_"))
         assert value == {"Fn::If": ["OnAws", {"Fn::GetAtt": [logical, "RoleId"]}, {"Ref": "AWS::AccountId"}]}
 
 

@@ -22,7 +22,7 @@ BROKEN: dict[str, Exception] = {
 """As botocore raises them. The `response` of some is none, and of some is no dictionary."""
 
 
-def told(code: str, status: int = 400) -> ClientError:
+def client_error(code: str, status: int = 400) -> ClientError:
     return ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "PutItem")  # type: ignore[typeddict-item]
 
 

@@ -323,7 +323,7 @@ class ADesk:
         self.place(**fields)
         return self.wake()
 
-    def told(self, kind: ChangeKind) -> list[Entry]:
+    def entries(self, kind: ChangeKind) -> list[Entry]:
         """Return the ledger entries of a kind, in order."""
         entries = [entry for entry in self.store.entries.values() if entry.kind is kind]
         return sorted(entries, key=lambda entry: entry.position)

@@ -294,8 +294,8 @@ def test_postponed_poll_is_due_when_requested_and_nothing_else_is_delayed(
         assert min(order.hint_polls) <= at
     # However many requests there are: one poll for all, and the few that follow a reported end.
     assert len(order.hint_polls) <= 10
-    apart = [two - one for one, two in pairwise(order.hint_polls)]
-    assert all(each >= RULES.timings.hint_distance for each in apart)
+    distances = [two - one for one, two in pairwise(order.hint_polls)]
+    assert all(each >= RULES.timings.hint_distance for each in distances)
     at = NOW + timedelta(hours=2)
     once = put_off(order, at, NOW, RULES.timings, says_ended=True)
     assert put_off(once, at, NOW, RULES.timings, says_ended=True) is once

@@ -131,7 +131,7 @@ def ordered() -> Order:
     )
 
 
-def told(changes: tuple[Change, ...], part: str) -> list[tuple[object, ...]]:
+def recorded(changes: tuple[Change, ...], part: str) -> list[tuple[object, ...]]:
     """Return the recorded changes of a sub order, without counts over the whole order."""
     numbered = {"deadline_id", "operation_id"}
     return [
@@ -200,7 +200,7 @@ def test_each_sub_order_is_followed_as_if_it_were_the_only_one(polls: list[tuple
             single = poll(one, seen({part: shown[part]}, at, index), at, unannounced=True)
             kept = answers.apply(single.order, (), profile_for, single.changes, at)
             alone[part] = kept.order.with_(version=together.version, hint_polls=together.hint_polls)
-            assert told(applied.changes, part) == told(kept.changes, part)
+            assert recorded(applied.changes, part) == recorded(kept.changes, part)
             assert standing(together, part) == standing(alone[part], part)
         due = [deadline.value for deadline in together.deadlines if deadline.value > at]
         assert together.wake_at is not None
@@ -277,7 +277,7 @@ def test_end_of_each_sub_order_names_who_requested_it() -> None:
 
 
 def test_unknown_statuses_of_several_sub_orders_are_reported_together_once() -> None:
-    words = tuple(UnknownValue("sub_number_order.status", provider_status) for provider_status in ("on-hold", "parked"))
+    words = tuple(UnknownValue("sub_number_order.status", status) for status in ("on-hold", "parked"))
     shown = seen(both(50, 60), NOW, 0)
     shown = Snapshot(
         **{**{name: getattr(shown, name) for name in Snapshot.__slots__}, "unknown_values": words},

@@ -45,17 +45,17 @@ def test_ended_order_with_an_unknown_value_needs_a_person_and_is_reported_once(
 ) -> None:
     folded = poll(bought(), delivered(*states, phase=phase))
     assert kinds(folded) == ["UnknownProviderValue", "DeliveryUnread", "OrderMoved"]
-    told = only(folded, ChangeKind.DELIVERY_UNREAD)
-    assert told.notify
-    assert told.data == {
+    message_of = only(folded, ChangeKind.DELIVERY_UNREAD)
+    assert message_of.notify
+    assert message_of.data == {
         "provider_status": phase.value,
         "delivered": len(states),
         "asked": 2,
         "unread": [{"field": NUMBER.field, "value": NUMBER.value}],
         "unread_count": 1,
     }
-    assert "Do not order again" in said(told)
-    assert "'2145550100 x'" in said(told)
+    assert "Do not order again" in said(message_of)
+    assert "'2145550100 x'" in said(message_of)
     order = folded.order
     assert (order.state, order.delivery_unread) == (OrderState.ACTION_REQUIRED, True)
     assert attention(order) == ("not_understood",)
@@ -92,13 +92,13 @@ def test_order_ends_automatically_once_the_value_can_be_read(states: tuple[Asset
 )
 def test_person_ends_the_order_by_naming_the_delivered_numbers(values: tuple[str, ...], ends: OrderState) -> None:
     order = poll(bought(), delivered()).order
-    told, changes = end_with(order, values, "ada", NOW + DAY, RULES)
-    assert (told.state, told.delivery_unread, attention(told)) == (ends, False, ())
-    assert [asset.value for asset in told.assets if asset.state is A.ACTIVE] == list(values)
+    message_of, changes = end_with(order, values, "ada", NOW + DAY, RULES)
+    assert (message_of.state, message_of.delivery_unread, attention(message_of)) == (ends, False, ())
+    assert [asset.value for asset in message_of.assets if asset.state is A.ACTIVE] == list(values)
     assert changes[0].kind is ChangeKind.PURCHASE_RESOLVED
-    assert told.ended_at == NOW + DAY
+    assert message_of.ended_at == NOW + DAY
     # A later poll with the unknown value takes nothing back.
-    again = poll(told, delivered(), NOW + 2 * DAY)
+    again = poll(message_of, delivered(), NOW + 2 * DAY)
     assert (again.order.state, kinds(again)) == (ends, [])
 
 
@@ -160,8 +160,8 @@ def test_failed_order_with_an_unknown_value_stays_failed_and_is_reported() -> No
 def test_unknown_values_of_one_field_are_one_message_with_a_bounded_list() -> None:
     words = tuple(UnknownValue("phone_number.phone_number", str(index)) for index in range(30))
     folded = poll(pending(), a_snapshot(A.PENDING, A.PENDING, unknown_values=words))
-    [told] = folded.changes
-    assert (told.data["value"], len(told.data["values"])) == ("0", 20)  # type: ignore[arg-type]
+    [message_of] = folded.changes
+    assert (message_of.data["value"], len(message_of.data["values"])) == ("0", 20)  # type: ignore[arg-type]
     more = tuple(UnknownValue("phone_number.phone_number", str(index)) for index in range(100))
     folded = poll(folded.order, a_snapshot(A.PENDING, A.PENDING, unknown_values=more))
     assert [change.data["field"] for change in folded.changes] == ["phone_number.phone_number", "(more)"]
@@ -182,7 +182,7 @@ def test_age_starts_at_the_first_poll_and_ends_when_all_can_be_read() -> None:
 
 @pytest.mark.parametrize("state", [RequirementState.AWAITING_VALUE, RequirementState.REJECTED])
 def test_notification_does_not_claim_no_deadline_if_one_was_unreadable(state: RequirementState) -> None:
-    def told(snapshot: Snapshot) -> str:
+    def message_of(snapshot: Snapshot) -> str:
         order = poll(pending(), snapshot).order
         [text] = [
             said(change)
@@ -193,11 +193,11 @@ def test_notification_does_not_claim_no_deadline_if_one_was_unreadable(state: Re
         return text
 
     none, unread = "has set no deadline yet", "in a notation that numberdesk cannot read"
-    assert none in told(owing(None, state))
-    assert "could not be read yet" in told(owing(None, state, deadlines=()))
+    assert none in message_of(owing(None, state))
+    assert "could not be read yet" in message_of(owing(None, state, deadlines=()))
     strange = owing(None, state, deadlines=(), unread_deadlines=frozenset({"s-1"}))
-    assert unread in told(strange)
-    assert none not in told(strange)
+    assert unread in message_of(strange)
+    assert none not in message_of(strange)
 
 
 _STATES = st.sampled_from([A.ACTIVE, A.FAILED, A.CANCELLED, A.DELETED, A.PENDING, A.UNKNOWN])
@@ -222,8 +222,8 @@ def test_poll_with_an_unknown_value_can_end_an_order_only_as_completed(
         )
         folded = poll(order, shown, NOW + index * DAY)
         order = folded.order
-        told = kinds(folded).count("DeliveryUnread")
-        assert told == (order.delivery_unread and not before.delivery_unread)
+        message_of = kinds(folded).count("DeliveryUnread")
+        assert message_of == (order.delivery_unread and not before.delivery_unread)
         if before.ended:
             continue
         if is_unread and order.ended:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from numberdesk.messaging.sqs import SqsDeadLetterQueue
-from tests.support.aws_errors import BROKEN, told
+from tests.support.aws_errors import BROKEN, client_error
 
 
 def letters(queues: Queues) -> SqsDeadLetterQueue:
@@ -25,7 +25,7 @@ class Queues:
         self.sent = 0
         self.attributes: list[dict[str, str]] = []
         self.sender = "AROAAPI:desk-orders_api"
-        self.told: str | None = None
+        self.named_sender: str | None = None
         for _ in range(letters):
             self._lay()
 
@@ -45,7 +45,7 @@ class Queues:
                     "MessageAttributes": {
                         written: {"StringValue": "x"} for written in ("correlation_id", "submitted_by", "reason")
                     }
-                    | ({"sender": {"StringValue": self.told}} if self.told else {}),
+                    | ({"sender": {"StringValue": self.named_sender}} if self.named_sender else {}),
                 }
                 for name in seen
             ]
@@ -85,7 +85,7 @@ def test_dry_run_moves_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sender", "told", "first"),
+    ("sender", "named_sender", "first"),
     [
         ("AROAAPI:desk-orders_api", None, "AROAAPI"),
         ("AROAAPI:whatever", None, "AROAAPI"),
@@ -105,10 +105,10 @@ def test_dry_run_moves_nothing() -> None:
     ],
 )
 def test_redriven_message_keeps_its_first_sender_and_only_the_apis_names_its_submitter(
-    sender: str, told: str | None, first: str
+    sender: str, named_sender: str | None, first: str
 ) -> None:
     queues = Queues(1)
-    queues.sender, queues.told = sender, told
+    queues.sender, queues.named_sender = sender, named_sender
     letters(queues).redrive(None, 1, dry_run=False)
     [written] = queues.attributes
     assert written.get("sender", "") == first
@@ -116,7 +116,7 @@ def test_redriven_message_keeps_its_first_sender_and_only_the_apis_names_its_sub
     assert "reason" not in written
 
 
-@pytest.mark.parametrize("error", [told("ServiceUnavailable", 503), BROKEN["closed"]], ids=str)
+@pytest.mark.parametrize("error", [client_error("ServiceUnavailable", 503), BROKEN["closed"]], ids=str)
 def test_sent_message_that_cannot_be_deleted_counts_as_sent(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     queues = Queues(3)
 

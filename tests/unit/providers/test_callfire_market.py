@@ -255,12 +255,7 @@ def test_search_for_numbers_needs_criteria() -> None:
 
 def test_taken_keywords_are_absent_and_the_others_spelled_as_requested() -> None:
     answers = _Answers(
-        _list(
-            *(
-                f"<Keyword><Keyword>{provider_status}</Keyword></Keyword>"
-                for provider_status in ("SUN", "OTHER", "STAR")
-            )
-        )
+        _list(*(f"<Keyword><Keyword>{keyword}</Keyword></Keyword>" for keyword in ("SUN", "OTHER", "STAR")))
     )
     assert _provider(answers).search_keywords(_keywords("Star", "MOON", "sun")) == [
         Offer(value="Star", kind="keyword"),
@@ -279,9 +274,7 @@ def test_invalid_keyword_is_refused_before_anything_is_sent(keywords: tuple[str,
 
 def test_every_available_keyword_is_returned_whatever_the_limit() -> None:
     """A keyword that was cut off would read as taken."""
-    answers = _Answers(
-        _list(*(f"<Keyword><Keyword>{provider_status}</Keyword></Keyword>" for provider_status in ("SUN", "MOON")))
-    )
+    answers = _Answers(_list(*(f"<Keyword><Keyword>{keyword}</Keyword></Keyword>" for keyword in ("SUN", "MOON"))))
     assert len(_provider(answers).search_keywords(_keywords("SUN", "MOON", limit=1))) == 2
 
 

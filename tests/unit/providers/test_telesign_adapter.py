@@ -451,7 +451,9 @@ def test_numbers_are_normalized_to_e164_once_each_and_invalid_ones_are_reported(
     snapshot = _observe({"numbers": ["32460213960", "+32460213960", 32460200563, "", None, "n/a", {"a": 1}]})
     assert [asset.value for asset in snapshot.assets] == ["+32460213960", "+32460200563"]
     words = ["(empty)", "(null)", "n/a", "(an object)"]
-    assert snapshot.unknown_values == tuple(UnknownValue("direct_order.numbers", word, of_asset=True) for word in words)
+    assert snapshot.unknown_values == tuple(
+        UnknownValue("direct_order.numbers", value, of_asset=True) for value in words
+    )
 
 
 @pytest.mark.parametrize(
@@ -519,7 +521,9 @@ def test_country_distinguishes_a_national_number_from_an_international_one(
 def test_end_with_unreadable_numbers_is_reported(numbers: object, words: list[str]) -> None:
     snapshot = _observe({"numbers": numbers})
     assert snapshot.phase is Phase.ENDED
-    assert snapshot.unknown_values == tuple(UnknownValue("direct_order.numbers", word, of_asset=True) for word in words)
+    assert snapshot.unknown_values == tuple(
+        UnknownValue("direct_order.numbers", value, of_asset=True) for value in words
+    )
 
 
 @pytest.mark.parametrize(

@@ -844,9 +844,7 @@ _PLACES = {
 @pytest.mark.parametrize("odd", _ODD, ids=repr)
 @pytest.mark.parametrize(("place", "field"), _PLACES.items())
 def test_value_in_another_notation_is_reported(place: str, field: str, odd: object) -> None:
-    told = {
-        provider_status.field: provider_status.value for provider_status in _drifted(place, odd).poll().unknown_values
-    }
+    told = {unknown.field: unknown.value for unknown in _drifted(place, odd).poll().unknown_values}
     assert told[field] == _TYPES[type(odd).__name__]
 
 
@@ -913,11 +911,7 @@ def test_numbers_that_are_no_list_of_objects(shown: object, values: set[str], un
     order = _order().with_(request=Request.of(_message(("DE", "local", 2))))
     snapshot = _adapter(httpx.MockTransport(telnyx)).observe(order)
     assert {asset.value for asset in snapshot.assets} == values
-    of_numbers = {
-        provider_status.value
-        for provider_status in snapshot.unknown_values
-        if provider_status.field != "phone_number.status"
-    }
+    of_numbers = {unknown.value for unknown in snapshot.unknown_values if unknown.field != "phone_number.status"}
     assert of_numbers == unread
     # Each number without a status, in an ended order, may have been delivered.
     assert snapshot.assets_unread is bool(unread or (values and not isinstance(shown, dict)))
@@ -938,7 +932,7 @@ def test_unreadable_sub_order_is_reported(torn: object) -> None:
     telnyx.subs.append(torn)
     snapshot = telnyx.poll()
     assert [sub_order.id for sub_order in snapshot.sub_orders] == ["s-n-0"]
-    assert [provider_status.field.partition(".")[0] for provider_status in snapshot.unknown_values] in (
+    assert [unknown.field.partition(".")[0] for unknown in snapshot.unknown_values] in (
         ["sub_number_order"],
         ["sub_number_orders"],
     )
@@ -961,7 +955,7 @@ def test_requirement_values_and_comments_are_never_reported_as_statuses() -> Non
     telnyx.comments = [{"id": "c-1", "body": {"text": secret}}, {"id": {"x": 1}, "body": secret}]
     snapshot = telnyx.poll()
     assert "Mustermann" not in repr(snapshot)
-    assert {provider_status.field for provider_status in snapshot.unknown_values} == {"comment.body", "comment.id"}
+    assert {unknown.field for unknown in snapshot.unknown_values} == {"comment.body", "comment.id"}
 
 
 # Sparse responses
@@ -1117,7 +1111,7 @@ def test_newest_of_many_comment_pages_are_read_and_the_rest_is_reported(first: i
     snapshot = paged.poll()
     assert len(paged.telnyx.asked) <= 25
     assert {"c-59", "c-58", "c-57"} <= {comment.id for comment in snapshot.comments}
-    assert [provider_status.field for provider_status in snapshot.unknown_values] == ["comments"]
+    assert [unknown.field for unknown in snapshot.unknown_values] == ["comments"]
 
 
 def test_list_with_unreachable_pages_is_reported() -> None:

@@ -437,14 +437,14 @@ def _values(*values: object) -> list[dict[str, object]]:
         # One of its values may be unusable although the group as a whole is reported as good.
         *(
             (
-                {"regulatory_requirements": _item(status=provider_status)},
-                [f"the requirement group has a value for r-2 that is {provider_status}"],
+                {"regulatory_requirements": _item(status=status)},
+                [f"the requirement group has a value for r-2 that is {status}"],
             )
-            for provider_status in ("declined", "expired", "rejected", "no-longer-eligible", "cancelled")
+            for status in ("declined", "expired", "rejected", "no-longer-eligible", "cancelled")
         ),
         *(
-            ({"regulatory_requirements": _item(status=provider_status)}, [])
-            for provider_status in ("approved", "unapproved", "new", None)
+            ({"regulatory_requirements": _item(status=status)}, [])
+            for status in ("approved", "unapproved", "new", None)
         ),
         ({"regulatory_requirements": _item(status={})}, []),
         *(

@@ -92,7 +92,7 @@ def test_approval_of_12_dollars_does_not_cover_9000() -> None:
     assert desk.order.hold is not None
     assert "now 1 number or keyword at 9000.00 USD at once" in desk.order.hold.why
     assert "ada approved 1 number or keyword at 12.00 USD at once" in desk.order.hold.why
-    told = desk.told(ChangeKind.ORDER_HELD)
+    told = desk.entries(ChangeKind.ORDER_HELD)
     assert [each.notify for each in told] == [True, True]
     assert "9000.00 USD" in told[-1].message
     # A person can approve this quote, too.
@@ -133,7 +133,7 @@ def test_approval_covers_cost_currency_count_and_what_was_unknown(
     offer(desk, *found, shortfall="the rest cannot be had")
     assert outcome(desk) is (OrderState.PENDING if bought else OrderState.RECEIVED)
     assert len(desk.carrier.bought) == bought
-    assert len(desk.told(ChangeKind.ORDER_HELD)) == (1 if bought else 2)
+    assert len(desk.entries(ChangeKind.ORDER_HELD)) == (1 if bought else 2)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from botocore import exceptions
 from botocore.exceptions import ClientError
 
 from numberdesk.services import aws_errors
-from tests.support.aws_errors import BROKEN, cancelled, told
+from tests.support.aws_errors import BROKEN, cancelled, client_error
 
 ELSE: dict[str, Exception] = {
     "not valid": exceptions.ParamValidationError(report="x"),
@@ -33,18 +33,18 @@ def test_code_is_read_from_every_form_of_error(name: str) -> None:
 @pytest.mark.parametrize(
     ("error", "passes"),
     [
-        (told("ThrottlingException"), True),
-        (told("ThrottlingError"), True),
-        (told("ProvisionedThroughputExceededException"), True),
-        (told("RequestLimitExceeded"), True),
-        (told("TransactionInProgressException"), True),
-        (told("InternalServerError", 500), True),
-        (told("?", 503), True),
-        (told("?", 429), True),
-        (told("ConditionalCheckFailedException"), False),
-        (told("AccessDeniedException"), False),
-        (told("ValidationException"), False),
-        (told("ResourceNotFoundException"), False),
+        (client_error("ThrottlingException"), True),
+        (client_error("ThrottlingError"), True),
+        (client_error("ProvisionedThroughputExceededException"), True),
+        (client_error("RequestLimitExceeded"), True),
+        (client_error("TransactionInProgressException"), True),
+        (client_error("InternalServerError", 500), True),
+        (client_error("?", 503), True),
+        (client_error("?", 429), True),
+        (client_error("ConditionalCheckFailedException"), False),
+        (client_error("AccessDeniedException"), False),
+        (client_error("ValidationException"), False),
+        (client_error("ResourceNotFoundException"), False),
         (cancelled("None", "ThrottlingError"), True),
         (cancelled("ProvisionedThroughputExceeded", "TransactionConflict", "None"), True),
         (cancelled("ThrottlingError", "ConditionalCheckFailed"), False),
@@ -58,4 +58,4 @@ def test_transient_errors_are_recognized(error: ClientError, *, passes: bool) ->
 
 
 def test_error_text_names_code_and_operation() -> None:
-    assert aws_errors.operation_code(told("AccessDeniedException")) == "AccessDeniedException: PutItem"
+    assert aws_errors.operation_code(client_error("AccessDeniedException")) == "AccessDeniedException: PutItem"

@@ -148,10 +148,10 @@ def test_messages_per_hour_are_bounded_and_every_event_is_sent_or_summarized(
 
     most: Counter[tuple[Any, ...]] = Counter()
     for at, _, text in in_full:
-        those = [events[event_id] for event_id in ids(text)]
-        hour, urgent = notices.hour_of(at), those[0].urgent
-        most.update({(hour, urgent, "order", event.order) for event in those if event.order})
-        most.update({(hour, urgent, "account", event.account) for event in those})
+        batch = [events[event_id] for event_id in ids(text)]
+        hour, urgent = notices.hour_of(at), batch[0].urgent
+        most.update({(hour, urgent, "order", event.order) for event in batch if event.order})
+        most.update({(hour, urgent, "account", event.account) for event in batch})
         most[hour, urgent, "all", ""] += 1
     for (_, urgent, whose, _whom), count in most.items():
         per_order, per_account, per_hour = bounds.of(urgent=urgent)

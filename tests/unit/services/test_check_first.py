@@ -41,8 +41,8 @@ def test_invalid_values_fail_the_order_before_the_purchase_and_every_issue_is_li
     order = desk.place(answers=answers(r_1=SECRET, r_2=SECRET, r_9=SECRET))
     assert order.state is OrderState.FAILED
     assert desk.carrier.named("place") == []
-    assert not desk.told(ChangeKind.PLACING_BEGUN)
-    [failed] = desk.told(ChangeKind.ORDER_FAILED)
+    assert not desk.entries(ChangeKind.PLACING_BEGUN)
+    [failed] = desk.entries(ChangeKind.ORDER_FAILED)
     assert failed.data["code"] == "values"
     for told in (
         "answers.0.value: Registration takes at most 3 characters",
@@ -96,7 +96,7 @@ def test_requirement_answered_twice_is_a_validation_issue() -> None:
     desk = ADesk()
     desk.carrier.specifications = [SHORT]
     desk.place(answers=[*answers(r_1="1"), *answers(registration="2")])
-    [failed] = desk.told(ChangeKind.ORDER_FAILED)
+    [failed] = desk.entries(ChangeKind.ORDER_FAILED)
     assert "answers.1.requirement: it is answered twice" in failed.message
 
 
@@ -119,7 +119,7 @@ def test_valid_values_are_submitted_on_request_without_notifying_people() -> Non
     desk = ADesk()
     desk.carrier.specifications = [SHORT]
     desk.vetted(asking("r-1"), answers=answers(r_1="123"))
-    [requested] = desk.told(ChangeKind.REQUIREMENT_REQUESTED)
+    [requested] = desk.entries(ChangeKind.REQUIREMENT_REQUESTED)
     assert not requested.notify
     desk.wake()
     assert desk.carrier.named("supply") == [{"r-1": "123"}]
@@ -141,7 +141,7 @@ def test_people_are_asked_for_missing_values_and_see_which_are_answered() -> Non
     desk = ADesk()
     desk.carrier.specifications = [SHORT]
     desk.vetted(asking("r-1", "r-7"), answers=answers(r_1="123"))
-    [requested] = desk.told(ChangeKind.REQUIREMENT_REQUESTED)
+    [requested] = desk.entries(ChangeKind.REQUIREMENT_REQUESTED)
     assert requested.notify
     assert requested.data["answered"] == ["r-1"]
     assert "Values on file are being submitted for r-1." in requested.message
@@ -171,7 +171,7 @@ def test_refused_value_of_the_message_is_not_submitted_again() -> None:
     for _ in range(6):
         desk.wake()
     assert len(desk.carrier.fails["supply"]) == 8
-    assert len(desk.told(ChangeKind.OPERATION_REJECTED)) == 1
+    assert len(desk.entries(ChangeKind.OPERATION_REJECTED)) == 1
     assert "requirements_owed" in _attention(desk)
 
 
@@ -183,7 +183,7 @@ def test_values_of_an_erased_message_are_not_submitted() -> None:
     desk.store.messages.clear()
     desk.wake()
     assert desk.order.operations == ()
-    [requested] = desk.told(ChangeKind.REQUIREMENT_REQUESTED)
+    [requested] = desk.entries(ChangeKind.REQUIREMENT_REQUESTED)
     assert requested.notify
 
 

@@ -362,7 +362,7 @@ def test_acknowledgement_expires_next_month(desk: ADesk, until: timedelta) -> No
     error = refused(lambda: desk.commands.acknowledge("order-1", desk.time + until, "ada"))
     assert codes(error) == {("until", "out_of_range")}
     desk.commands.acknowledge("order-1", desk.time + timedelta(days=31), "ada")
-    [told] = desk.told(ChangeKind.REMINDER_ACKNOWLEDGED)
+    [told] = desk.entries(ChangeKind.REMINDER_ACKNOWLEDGED)
     assert told.data["by"] == "ada"
 
 
@@ -474,7 +474,7 @@ def test_submitted_order_is_queued_unchanged() -> None:
     again, _, put = desk.commands.submit(body(**fields), "bob")
     assert (again, put) == (desk.order, False)
     assert refused(lambda: desk.commands.submit(body(), "bob")).problem is Problem.ORDER_ID_REUSED
-    [received] = desk.told(ChangeKind.ORDER_RECEIVED)
+    [received] = desk.entries(ChangeKind.ORDER_RECEIVED)
     assert received.data["submitted_by"] == "ada"
 
 

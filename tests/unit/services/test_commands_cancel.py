@@ -33,7 +33,7 @@ def test_received_order_is_cancelled_at_once_and_never_bought() -> None:
     order = desk.commands.cancel("order-1", "arn:aws:iam::1:user/ada")
     assert order.state is OrderState.CANCELLED
     assert order.wake_at is None
-    [told] = desk.told(ChangeKind.ORDER_CANCELLED)
+    [told] = desk.entries(ChangeKind.ORDER_CANCELLED)
     assert told.data["asked_by"] == "arn:aws:iam::1:user/ada"
     assert "before anything was bought, as ada asked" in told.message
     desk.place()
@@ -59,7 +59,7 @@ def test_pending_order_is_cancelled_at_its_provider_and_follows_its_state() -> N
     desk.carrier.snapshot = CANCELLED
     desk.wake()
     assert desk.stands() is OrderState.CANCELLED
-    [told] = desk.told(ChangeKind.ORDER_CANCELLED)
+    [told] = desk.entries(ChangeKind.ORDER_CANCELLED)
     assert told.data["asked_by"] == "ada"
     assert not told.data["unannounced"]
     assert "as ada asked" in told.message
@@ -72,7 +72,7 @@ def test_cancellation_found_by_a_poll_is_recorded_as_unannounced_and_counted() -
     desk.vetted(PENDING)
     desk.carrier.snapshot = CANCELLED
     desk.wake()
-    [told] = desk.told(ChangeKind.ORDER_CANCELLED)
+    [told] = desk.entries(ChangeKind.ORDER_CANCELLED)
     assert told.data["unannounced"]
     assert "Polling found this" in told.message
     assert desk.counted["UnannouncedChanges", "telnyx"] == 1
@@ -99,7 +99,7 @@ def test_order_that_can_no_longer_be_cancelled_continues_and_people_are_notified
     desk.carrier.fails["cancel"] = [base.RefusedError("cannot be cancelled any more", code="10015")]
     desk.wake()
     assert wish(desk).state is OperationState.REJECTED
-    [told] = desk.told(ChangeKind.OPERATION_REJECTED)
+    [told] = desk.entries(ChangeKind.OPERATION_REJECTED)
     assert told.notify
     assert "The order goes on" in told.message
     desk.carrier.snapshot = a_snapshot(AssetState.ACTIVE, AssetState.ACTIVE, phase=Phase.ENDED)
@@ -114,7 +114,7 @@ def test_cancellation_after_a_refused_request_is_not_attributed_to_it() -> None:
     desk.wake()
     desk.carrier.snapshot = CANCELLED
     desk.wake()
-    [told] = desk.told(ChangeKind.ORDER_CANCELLED)
+    [told] = desk.entries(ChangeKind.ORDER_CANCELLED)
     assert told.data["asked_by"] is None
 
 
@@ -179,7 +179,7 @@ def test_provider_without_cancellation_refuses_once_the_unknown_purchase_is_reso
         desk.wake()
     assert desk.stands() is OrderState.PENDING, "the purchase was found"
     assert wish(desk).state is OperationState.REJECTED
-    [told] = desk.told(ChangeKind.OPERATION_REJECTED)
+    [told] = desk.entries(ChangeKind.OPERATION_REJECTED)
     assert told.notify
 
 
@@ -194,7 +194,7 @@ def test_order_confirmed_not_purchased_is_not_placed_again_after_a_cancellation(
     desk.wake()
     assert desk.stands() is OrderState.CANCELLED
     assert wish(desk).state is OperationState.DONE, "the cancellation took effect"
-    assert not desk.told(ChangeKind.OPERATION_REJECTED)
+    assert not desk.entries(ChangeKind.OPERATION_REJECTED)
     assert desk.carrier.named("place") == []
 
 
@@ -204,7 +204,7 @@ def test_refused_purchase_closes_a_waiting_cancellation() -> None:
     desk.do_at = {4: lambda: desk.commands.cancel("order-1", "ada")}
     assert desk.place().state is OrderState.FAILED
     assert wish(desk).state is OperationState.REJECTED
-    [told] = desk.told(ChangeKind.OPERATION_REJECTED)
+    [told] = desk.entries(ChangeKind.OPERATION_REJECTED)
     assert not told.notify, "people are notified that the order failed"
 
 

@@ -48,8 +48,8 @@ def test_state_follows_ticks_without_a_provider_call(provider: str) -> None:
     assert desk.wake().state is OrderState.ACTION_REQUIRED
     desk.commands.supply("order-1", tick("IDENTITY"), "bob")
     assert desk.wake().state is OrderState.PENDING
-    assert [entry.actor for entry in desk.told(ChangeKind.REQUIREMENT_TICKED)] == ["ada", "bob"]
-    assert [entry.actor for entry in desk.told(ChangeKind.DEADLINE_ERASED)] == ["bob"]
+    assert [entry.actor for entry in desk.entries(ChangeKind.REQUIREMENT_TICKED)] == ["ada", "bob"]
+    assert [entry.actor for entry in desk.entries(ChangeKind.DEADLINE_ERASED)] == ["bob"]
     assert {name for name, _ in desk.carrier.calls} == {"plan", "place", "observe"}
     assert desk.order.operations == ()
 
@@ -83,9 +83,9 @@ def test_reminders_fire_and_a_missed_deadline_is_reported_while_the_order_contin
     desk.commands.acknowledge("order-1", DEADLINE - timedelta(hours=1), "ada")
     while desk.time <= DEADLINE:
         desk.wake()
-    [reminder] = desk.told(ChangeKind.DEADLINE_APPROACHING)
+    [reminder] = desk.entries(ChangeKind.DEADLINE_APPROACHING)
     assert "ada is on it until" in reminder.message
-    assert len(desk.told(ChangeKind.DEADLINE_MISSED)) == 1
+    assert len(desk.entries(ChangeKind.DEADLINE_MISSED)) == 1
     assert desk.order.state is OrderState.ACTION_REQUIRED
     listed: Any = desk.store.list_orders("attention", after=None, newest_first=False, limit=5)
     assert listed.items[0].attention == ("requirements_owed", "deadline_missed")

@@ -73,9 +73,9 @@ class Account:
     def differences(self) -> tuple[str, ...]:
         return self.desk.store.inventory(*ACCOUNT).differences
 
-    def told(self) -> list[dict[str, Any]]:
+    def reported(self) -> list[dict[str, Any]]:
         """Return the recorded data of each kind, by comparison."""
-        return [entry.data for entry in self.desk.told(ChangeKind.INVENTORY_DIFFERS)]
+        return [entry.data for entry in self.desk.entries(ChangeKind.INVENTORY_DIFFERS)]
 
 
 @pytest.fixture
@@ -121,8 +121,8 @@ def test_unreadable_inventory_is_reported_and_no_number_counts_as_missing(accoun
     account.shop.unread = ("555-010x",)
     assert account.compare() == ("unread_order/555-010x", "unread_owned/555-010x")
     assert account.compare() == ("unread_order/555-010x", "unread_owned/555-010x")
-    [told] = account.told()
-    assert told == {kind: {"count": 1, "first": ["555-010x"]} for kind in ("unread_owned", "unread_order")}
+    [reported] = account.reported()
+    assert reported == {kind: {"count": 1, "first": ["555-010x"]} for kind in ("unread_owned", "unread_order")}
     account.shop.unread = ()
     assert account.compare() == ("vanished/+49000000000", "vanished/+49000000001")
 
@@ -147,8 +147,8 @@ def test_active_purchase_is_adopted_whatever_its_place_in_the_list(account: Acco
     assert account.compare() == (f"double_order/{reference}",)
     adopted = account.desk.order
     assert (adopted.provider_order_id, adopted.duplicates, adopted.operations) == ("po-living", ("po-dead",), ())
-    [told] = account.desk.told(ChangeKind.DUPLICATE_PURCHASE_FOUND)
-    assert (told.data["duplicate"], told.data["cancelling"], told.notify) == ("po-dead", False, True)
+    [reported] = account.desk.entries(ChangeKind.DUPLICATE_PURCHASE_FOUND)
+    assert (reported.data["duplicate"], reported.data["cancelling"], reported.notify) == ("po-dead", False, True)
     # It was received a long time ago, and it counts against today's limit.
     assert adopted.reserved is not None
     assert adopted.reserved.day == f"{account.desk.time:%Y-%m-%d}"
@@ -279,7 +279,7 @@ def test_differences_beyond_the_bound_are_reported_in_later_runs(account: Accoun
     assert account.compare() == first
     account.shop.has = owned(numbers[10_000:])
     assert account.compare() == tuple(f"orphan/{number}" for number in numbers[10_000:])
-    assert [told["orphan"]["count"] for told in account.told()] == [len(first), len(numbers) - len(first)]
+    assert [reported["orphan"]["count"] for reported in account.reported()] == [len(first), len(numbers) - len(first)]
 
 
 def test_differences_in_recorded_orders_are_reported_first(account: Account) -> None:
@@ -287,7 +287,7 @@ def test_differences_in_recorded_orders_are_reported_first(account: Account) -> 
     account.compare()
     holding(account, 3)
     account.compare()
-    assert account.told()[-1]["vanished"]["first"] == ["+49000000000", "+49000000001", "+49000000002"]
+    assert account.reported()[-1]["vanished"]["first"] == ["+49000000000", "+49000000001", "+49000000002"]
 
 
 def test_differences_fit_their_item(account: Account) -> None:

@@ -16,7 +16,7 @@ def send(desk: ADesk, **fields: Any) -> str:
     """Send an invalid message and return the notifications."""
     sent = {"order_id": "order-1", "provider": "telnyx", "items": [], **fields}
     desk.placer.handle(json.dumps(sent), message_id="m-9", correlation_id="c-9", time_left=lambda: timedelta(minutes=3))
-    [told] = desk.told(ChangeKind.ORDER_REFUSED)
+    [told] = desk.entries(ChangeKind.ORDER_REFUSED)
     assert told.notify
     return told.message
 

@@ -32,10 +32,17 @@ def bought() -> ADesk:
     return desk
 
 
-def notify(desk: ADesk, webhook_id: str, *, ended: bool = False, order_id: str = "po-1", came: Any = None) -> None:
+def notify(
+    desk: ADesk, webhook_id: str, *, ended: bool = False, order_id: str = "po-1", received_at: Any = None
+) -> None:
     """Deliver an authenticated webhook, new or repeated."""
     hint = {"webhook_id": webhook_id, "webhook_type": "number_order.complete", "provider_order_id": order_id}
-    event = {"provider": "telnyx", "account": "default", "received_at": (came or desk.time).isoformat(), "key": "k"}
+    event = {
+        "provider": "telnyx",
+        "account": "default",
+        "received_at": (received_at or desk.time).isoformat(),
+        "key": "k",
+    }
     body = hashlib.sha256(webhook_id.encode()).hexdigest()
     hints = [hint | {"says_ended": ended, "reference": None}]
     desk.syncer.handle({"webhook": event | {"body_sha256": body, "hints": hints}})
@@ -101,14 +108,14 @@ def test_repeated_webhook_after_a_failed_poll_leads_to_another() -> None:
 def test_repeated_webhook_after_a_crash_before_the_commit_leads_to_a_poll() -> None:
     for point in range(1, 5):
         desk = bought()
-        came = desk.time
+        received_at = desk.time
         desk.crash_at(point)
         try:
-            notify(desk, "e-1", came=came)
+            notify(desk, "e-1", received_at=received_at)
         except CrashError:
             desk.time += 60 * SECOND
-            notify(desk, "e-1", came=came)
-        assert (desk.order.poll_began_at or came) >= came
+            notify(desk, "e-1", received_at=received_at)
+        assert (desk.order.poll_began_at or received_at) >= received_at
         assert ("order-1", "e-1") in desk.store.receipts
         assert len(desk.store.webhooks) == 1
 

@@ -52,7 +52,7 @@ def test_value_is_submitted_once_and_recorded(desk: ADesk) -> None:
     desk.wake()
     assert desk.carrier.named("supply") == [{"r-1": SECRET}]
     assert outcome(desk) == (OperationState.DONE, "requirement-info-under-review")
-    [told] = desk.told(ChangeKind.REQUIREMENT_SUBMITTED)
+    [told] = desk.entries(ChangeKind.REQUIREMENT_SUBMITTED)
     assert told.data["requirements"] == [{"id": "r-1", "name": "Proof of address"}]
     assert "supplied by ada" in told.message
     assert desk.order.requirements[0].operation_id == desk.order.operations[0].id
@@ -119,8 +119,8 @@ def test_crash_at_any_point_loses_nothing_and_repeats_nothing_harmful(ask: Any) 
         desk = crashed(ask, point)
         [operation] = desk.order.operations
         assert operation.state is OperationState.DONE, f"point {point}"
-        ended = [*desk.told(ChangeKind.OPERATION_DONE), *desk.told(ChangeKind.REQUIREMENT_SUBMITTED)]
-        ended += desk.told(ChangeKind.EXTENSION_REQUESTED)
+        ended = [*desk.entries(ChangeKind.OPERATION_DONE), *desk.entries(ChangeKind.REQUIREMENT_SUBMITTED)]
+        ended += desk.entries(ChangeKind.EXTENSION_REQUESTED)
         assert len(ended) == 1, f"point {point}"
         if ask in (post_comment, ask_for_time):
             assert len(desk.carrier.written) == 1, f"point {point}: a comment is never posted twice"
@@ -197,7 +197,7 @@ def test_refused_operation_notifies_people_and_is_not_retried(desk: ADesk) -> No
     desk.wake()
     desk.wake()
     assert outcome(desk) == (OperationState.REJECTED, "85002: value too long")
-    [told] = desk.told(ChangeKind.OPERATION_REJECTED)
+    [told] = desk.entries(ChangeKind.OPERATION_REJECTED)
     assert told.notify
     assert "Proof of address" in told.message
     assert SECRET not in desk.texts()
@@ -210,7 +210,7 @@ def test_operation_that_keeps_failing_is_given_up_and_people_are_notified(desk: 
         desk.wake()
     assert outcome(desk) == (OperationState.REJECTED, f"given up after {MAX_TRIES} tries: ConnectError")
     assert len(desk.carrier.fails["supply"]) == 50 - MAX_TRIES
-    [told] = desk.told(ChangeKind.OPERATION_REJECTED)
+    [told] = desk.entries(ChangeKind.OPERATION_REJECTED)
     assert told.notify
 
 
@@ -257,7 +257,7 @@ def test_restored_credentials_are_used_soon(desk: ADesk) -> None:
     desk.wake()
     assert desk.order.wake_at is not None
     assert desk.order.wake_at - desk.time <= timedelta(seconds=5)
-    assert not desk.told(ChangeKind.PROVIDER_ACCOUNT_BLOCKED)
+    assert not desk.entries(ChangeKind.PROVIDER_ACCOUNT_BLOCKED)
 
 
 def test_already_satisfied_counts_as_done(desk: ADesk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,7 +266,7 @@ def test_already_satisfied_counts_as_done(desk: ADesk, monkeypatch: pytest.Monke
     supply_text(desk)
     desk.wake()
     assert outcome(desk) == (OperationState.DONE, "already satisfied")
-    assert desk.told(ChangeKind.REQUIREMENT_SUBMITTED)
+    assert desk.entries(ChangeKind.REQUIREMENT_SUBMITTED)
 
 
 def test_erased_value_is_not_submitted(desk: ADesk) -> None:
@@ -340,7 +340,7 @@ def test_unexpected_error_delays_neither_polls_nor_reminders(desk: ADesk) -> Non
     assert outcome(desk) == (OperationState.REJECTED, f"given up after {MAX_TRIES} tries: RuntimeError")
     while desk.time < DEADLINE - timedelta(days=1):
         desk.wake()
-    assert desk.told(ChangeKind.DEADLINE_APPROACHING)
+    assert desk.entries(ChangeKind.DEADLINE_APPROACHING)
     assert SECRET not in desk.texts()
 
 

@@ -32,12 +32,12 @@ def test_policy_requests_an_extension_and_an_unannounced_grant_is_reported_and_c
     assert (operation.by, operation.state) == ("policy", OperationState.DONE)
     [comment] = desk.carrier.written
     assert desk.order.reference in comment.body
-    [requested] = desk.told(ChangeKind.EXTENSION_REQUESTED)
+    [requested] = desk.entries(ChangeKind.EXTENSION_REQUESTED)
     assert "by the order's policy" in requested.message
     assert desk.counted["UnannouncedChanges", "telnyx"] == 0
     desk.carrier.snapshot = owing(DEADLINE + timedelta(days=7))
     desk.wake()
-    [moved] = desk.told(ChangeKind.DEADLINE_MOVED)
+    [moved] = desk.entries(ChangeKind.DEADLINE_MOVED)
     assert {name: moved.data[name] for name in ("extended", "asked_for", "unannounced")} == {
         "extended": True,
         "asked_for": True,
@@ -55,11 +55,11 @@ def test_refused_extension_is_reported_and_counts_as_a_request() -> None:
     desk.carrier.fails["comment"] = [base.RefusedError("no", code="10015")]
     desk.wake()
     desk.wake()
-    [refused] = desk.told(ChangeKind.OPERATION_REJECTED)
+    [refused] = desk.entries(ChangeKind.OPERATION_REJECTED)
     assert "The request for more time" in refused.message
     while desk.time < DEADLINE - timedelta(hours=2):
         desk.wake()
-    assert len(desk.told(ChangeKind.DEADLINE_APPROACHING)) == 2
+    assert len(desk.entries(ChangeKind.DEADLINE_APPROACHING)) == 2
     assert desk.carrier.written == []
 
 
@@ -71,7 +71,7 @@ def test_grant_announced_by_a_webhook_is_not_counted_as_unannounced() -> None:
     body = json.dumps({"data": data}).encode()
     event = json.loads(json.dumps(message("telnyx", "default", body, desk.time, key="k"), default=str))
     desk.syncer.handle(event)
-    [moved] = desk.told(ChangeKind.DEADLINE_MOVED)
+    [moved] = desk.entries(ChangeKind.DEADLINE_MOVED)
     assert moved.data["unannounced"] is False
     assert desk.counted["UnannouncedChanges", "telnyx"] == 0
 

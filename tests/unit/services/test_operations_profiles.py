@@ -40,14 +40,14 @@ def test_profile_answers_without_people_and_the_ledger_names_it() -> None:
     desk = ADesk()
     desk.store.put_profile(a_profile("r-1"))
     desk.vetted(asking("r-1"))
-    [applied] = desk.told(ChangeKind.PROFILE_APPLIED)
+    [applied] = desk.entries(ChangeKind.PROFILE_APPLIED)
     assert applied.data["profile"] == "telnyx/default/DE/local"
     assert applied.data["profile_version"] == 1
-    [requested] = desk.told(ChangeKind.REQUIREMENT_REQUESTED)
+    [requested] = desk.entries(ChangeKind.REQUIREMENT_REQUESTED)
     assert not requested.notify
     desk.wake()
     assert desk.carrier.named("supply") == [{"r-1": SECRET}]
-    [submitted] = desk.told(ChangeKind.REQUIREMENT_SUBMITTED)
+    [submitted] = desk.entries(ChangeKind.REQUIREMENT_SUBMITTED)
     assert "supplied by a profile" in submitted.message
     assert SECRET not in desk.texts()
 
@@ -91,7 +91,7 @@ def test_unusable_profile_is_not_applied(profile: Profile, fields: dict[str, Any
     desk.store.put_profile(profile)
     desk.vetted(asking("r-1"), **fields)
     assert desk.order.operations == ()
-    [requested] = desk.told(ChangeKind.REQUIREMENT_REQUESTED)
+    [requested] = desk.entries(ChangeKind.REQUIREMENT_REQUESTED)
     assert requested.notify
     assert "answered" not in requested.data
 
@@ -105,7 +105,7 @@ def test_values_of_the_message_take_precedence_over_the_profile() -> None:
     )
     desk.wake()
     assert desk.carrier.named("supply") == [{"r-1": "the order's"}, {"r-2": SECRET}]
-    [requested] = desk.told(ChangeKind.REQUIREMENT_REQUESTED)
+    [requested] = desk.entries(ChangeKind.REQUIREMENT_REQUESTED)
     assert not requested.notify
 
 
@@ -118,7 +118,7 @@ def test_profile_is_applied_once_and_never_after_a_rejection() -> None:
         desk.wake()
         desk.time += timedelta(minutes=2)
         desk.wake()
-    assert len(desk.told(ChangeKind.PROFILE_APPLIED)) == 1
+    assert len(desk.entries(ChangeKind.PROFILE_APPLIED)) == 1
     assert len(desk.carrier.named("supply")) == 1
 
 
@@ -137,8 +137,8 @@ def test_refused_profile_is_not_applied_again_at_every_poll(fault: Exception) ->
     desk.vetted(asking("r-1"))
     for _ in range(60):
         desk.wake()
-    assert len(desk.told(ChangeKind.PROFILE_APPLIED)) == 1
-    [refused] = desk.told(ChangeKind.OPERATION_REJECTED)
+    assert len(desk.entries(ChangeKind.PROFILE_APPLIED)) == 1
+    [refused] = desk.entries(ChangeKind.OPERATION_REJECTED)
     assert refused.notify
     desk.commands.supply(
         "order-1", [Answer.model_validate({"requirement": "r-1", "value": {"kind": "text", "text": "x"}})], "ada"
@@ -176,4 +176,4 @@ def test_incomplete_response_keeps_the_country_of_a_sub_order() -> None:
     desk.carrier.snapshot = replace(asking("r-1"), sub_orders=(SubOrderSeen("s-1", "pending"),))
     desk.store.put_profile(a_profile("r-1"))
     desk.wake()
-    assert desk.told(ChangeKind.PROFILE_APPLIED)
+    assert desk.entries(ChangeKind.PROFILE_APPLIED)

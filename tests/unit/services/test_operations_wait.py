@@ -50,8 +50,8 @@ def test_refusal_of_one_operation_does_not_block_the_account_and_is_reported_onc
     assert operation.open
     assert 100 <= operation.tries <= 200, "retries become rare and do not stop"
     assert desk.store.account_state("telnyx", "default") is None
-    assert not desk.told(ChangeKind.PROVIDER_ACCOUNT_BLOCKED)
-    [told] = desk.told(ChangeKind.OPERATION_WAITING)
+    assert not desk.entries(ChangeKind.PROVIDER_ACCOUNT_BLOCKED)
+    [told] = desk.entries(ChangeKind.OPERATION_WAITING)
     assert told.notify
     assert f"{DEADLINE:%Y-%m-%d %H:%M:%S} UTC" in told.message, "the message says until when"
     assert str(fault) in told.message
@@ -72,7 +72,7 @@ def test_new_reasons_are_reported_up_to_a_bound() -> None:
     desk.carrier.fails["supply"] = [*faults, *faults]
     while desk.carrier.fails["supply"]:
         desk.wake()
-    assert len(desk.told(ChangeKind.OPERATION_WAITING)) == operations.MAX_WAIT_NOTICES
+    assert len(desk.entries(ChangeKind.OPERATION_WAITING)) == operations.MAX_WAIT_NOTICES
 
 
 @pytest.mark.parametrize(
@@ -88,10 +88,10 @@ def test_waiting_operation_is_reported_after_the_patience_for_any_reason(fault: 
     began = desk.time
     desk.carrier.fails["supply"] = [fault] * 10_000
     until(desk, HOUR - timedelta(minutes=1))
-    assert not desk.told(ChangeKind.OPERATION_WAITING)
+    assert not desk.entries(ChangeKind.OPERATION_WAITING)
     assert desk.order.operations[0].tries > 0
     until(desk, timedelta(minutes=2))
-    [told] = desk.told(ChangeKind.OPERATION_WAITING)
+    [told] = desk.entries(ChangeKind.OPERATION_WAITING)
     assert told.at - began <= HOUR + timedelta(minutes=1)
 
 
@@ -100,8 +100,8 @@ def test_failing_operation_is_given_up_and_reported_only_as_that() -> None:
     desk.carrier.fails["supply"] = [base.NotSentError("ConnectError")] * 50
     until(desk, 6 * HOUR)
     assert outcome(desk)[0] is OperationState.REJECTED
-    assert len(desk.told(ChangeKind.OPERATION_REJECTED)) == 1
-    assert not desk.told(ChangeKind.OPERATION_WAITING)
+    assert len(desk.entries(ChangeKind.OPERATION_REJECTED)) == 1
+    assert not desk.entries(ChangeKind.OPERATION_WAITING)
 
 
 def test_operation_that_is_never_tried_is_reported_too() -> None:
@@ -112,7 +112,7 @@ def test_operation_that_is_never_tried_is_reported_too() -> None:
     )
     desk.store.orders["order-1"] = order.with_(operations=(operation,))
     until(desk, 2 * HOUR)
-    [told] = desk.told(ChangeKind.OPERATION_WAITING)
+    [told] = desk.entries(ChangeKind.OPERATION_WAITING)
     assert "it was not tried yet" in told.message
 
 

@@ -40,16 +40,16 @@ def wake_until(desk: ADesk, until: datetime) -> None:
     raise AssertionError("a chain without an end")
 
 
-def told(desk: ADesk) -> list[tuple[str, datetime]]:
+def sent_reminders(desk: ADesk) -> list[tuple[str, datetime]]:
     """Return the recorded deadline events with their times."""
-    reminders = [(str(entry.data["reminder"]), entry.at) for entry in desk.told(ChangeKind.DEADLINE_APPROACHING)]
-    return reminders + [("missed", entry.at) for entry in desk.told(ChangeKind.DEADLINE_MISSED)]
+    reminders = [(str(entry.data["reminder"]), entry.at) for entry in desk.entries(ChangeKind.DEADLINE_APPROACHING)]
+    return reminders + [("missed", entry.at) for entry in desk.entries(ChangeKind.DEADLINE_MISSED)]
 
 
 def is_told_on_time(desk: ADesk) -> None:
     due = {"missed": DEADLINE} | {reminder: DEADLINE - before for reminder, before in REMINDERS.items()}
-    assert Counter(name for name, _ in told(desk)) == dict.fromkeys(due, 1)
-    for name, at in told(desk):
+    assert Counter(name for name, _ in sent_reminders(desk)) == dict.fromkeys(due, 1)
+    for name, at in sent_reminders(desk):
         assert due[name] <= at <= due[name] + SWEEP
 
 
@@ -63,8 +63,8 @@ def test_held_order_gets_its_reminders_and_stays_held() -> None:
     is_told_on_time(desk)
     assert (desk.stands(), desk.order.hold, desk.carrier.calls) == (OrderState.RECEIVED, hold, calls)
     assert desk.order.wake_at is None
-    reminder, _ = desk.told(ChangeKind.DEADLINE_APPROACHING)
-    [missed] = desk.told(ChangeKind.DEADLINE_MISSED)
+    reminder, _ = desk.entries(ChangeKind.DEADLINE_APPROACHING)
+    [missed] = desk.entries(ChangeKind.DEADLINE_MISSED)
     for text in (reminder.message, missed.message):
         assert "held and not placed: a limit on spending" in text
         assert "Approve or reject it" in text
@@ -78,7 +78,7 @@ def test_order_of_a_blocked_account_gets_reminders_and_is_not_retried_earlier() 
         wake_until(it, DEADLINE + timedelta(minutes=5))
     is_told_on_time(desk)
     assert desk.carrier.calls == other.carrier.calls, "the retries are the same as without reminders"
-    assert "not placed yet: the account is blocked" in desk.told(ChangeKind.DEADLINE_MISSED)[0].message
+    assert "not placed yet: the account is blocked" in desk.entries(ChangeKind.DEADLINE_MISSED)[0].message
 
 
 def test_order_with_an_unknown_outcome_gets_its_reminders() -> None:
@@ -90,7 +90,7 @@ def test_order_with_an_unknown_outcome_gets_its_reminders() -> None:
     wake_until(desk, DEADLINE + timedelta(minutes=5))
     is_told_on_time(desk)
     assert desk.stands() is OrderState.UNKNOWN
-    assert "as which order it was placed" in desk.told(ChangeKind.DEADLINE_MISSED)[0].message
+    assert "as which order it was placed" in desk.entries(ChangeKind.DEADLINE_MISSED)[0].message
 
 
 def test_reminder_of_an_order_waiting_for_its_turn_is_not_delayed() -> None:
@@ -132,7 +132,7 @@ def test_reminder_during_placing_leaves_the_purchase_alone() -> None:
         desk.place(**OWN)
         assert (len(desk.carrier.bought), desk.stands()) == (1, OrderState.PENDING)
         wake_until(desk, DEADLINE)
-        assert Counter(name for name, _ in told(desk)) == {"PT1H": 1, "PT10M": 1, "missed": 1}
+        assert Counter(name for name, _ in sent_reminders(desk)) == {"PT1H": 1, "PT10M": 1, "missed": 1}
     assert came_between
 
 

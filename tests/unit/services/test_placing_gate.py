@@ -47,7 +47,7 @@ def test_unreadable_account_can_be_excluded_by_name(desk: ADesk) -> None:
     there = gate(desk).confirm(search_until=None, without=["telnyx/typo", "telnyx/default", "nobodys/account"], by=BY)
     assert (there.restored, there.closed_because, there.gate.confirmed_at) == (False, None, NOW)
     assert there.gate.search_until == NOW + Timings().restore_search
-    [told] = desk.told(ChangeKind.RESTORE_CONFIRMED)
+    [told] = desk.entries(ChangeKind.RESTORE_CONFIRMED)
     # The compared account was not excluded.
     assert told.data["without"] == ["telnyx/typo"]
 
@@ -55,5 +55,5 @@ def test_unreadable_account_can_be_excluded_by_name(desk: ADesk) -> None:
 def test_excluded_accounts_are_listed_even_if_empty(desk: ADesk) -> None:
     desk.store.put_inventory("telnyx", "typo", Inventory(finished_at=NOW, table_id="table-2"), None)
     gate(desk).confirm(search_until=NOW + timedelta(days=1), by=BY)
-    [told] = desk.told(ChangeKind.RESTORE_CONFIRMED)
+    [told] = desk.entries(ChangeKind.RESTORE_CONFIRMED)
     assert told.data["without"] == []

@@ -406,7 +406,7 @@ def test_purchase_of_equal_content_is_not_adopted_while_the_restored_table_may_l
     desk.store.switch = desk.store.gate().with_(table_id="table-2", confirmed_at=desk.time)
     desk.time += 5 * MINUTE
     assert wake(desk, "order-0").state is OrderState.UNKNOWN
-    told = [each for each in desk.told(ChangeKind.ORDER_UNKNOWN) if each.notify]
+    told = [each for each in desk.entries(ChangeKind.ORDER_UNKNOWN) if each.notify]
     assert "Candidates: 987" in told[-1].message
     assert desk.commands.resolve_placed_as("order-0", "987", "ada").state is OrderState.PENDING
     with pytest.raises(ProblemError) as found:

@@ -233,7 +233,7 @@ def test_order_whose_runs_die_uses_little_capacity_and_people_are_notified(call:
     assert len(lambdas.runs) <= 16
     assert lambdas.runs[-1] > desk.time - timedelta(hours=7), "it is still tried"
     assert lambdas.dead == 0
-    [told] = desk.told(ChangeKind.ORDER_STUCK)
+    [told] = desk.entries(ChangeKind.ORDER_STUCK)
     assert told.notify
     assert told.at < first + timedelta(minutes=30)
     assert "stuck" in attention(desk.order)
@@ -279,7 +279,7 @@ def test_run_that_dies_counts_for_the_order_it_died_on() -> None:
             desk.syncer.handle(message, redelivered=receives > 0)
         desk.time += 3 * MINUTE
     assert len(desk.carrier.named("observe")) == 1
-    assert [entry.order_id for entry in desk.told(ChangeKind.ORDER_STUCK)] == ["order-2"]
+    assert [entry.order_id for entry in desk.entries(ChangeKind.ORDER_STUCK)] == ["order-2"]
     assert desk.store.orders["order-1"].failed_runs == 0
 
 
@@ -292,7 +292,7 @@ def test_hanging_runs_count_although_the_order_is_woken_in_between(why: str) -> 
         desk.place()
     wake_at = due(desk, "order-2", desk.time, waiting=True).wake_at
     for _ in range(MAX_FAILED_RUNS):
-        assert not desk.told(ChangeKind.ORDER_STUCK)
+        assert not desk.entries(ChangeKind.ORDER_STUCK)
         assert wake_at is not None
         # Others probe the account.
         state = AccountState(blocked=True, reason="401", since=NOW, probe_at=desk.time + MINUTE)
@@ -304,14 +304,14 @@ def test_hanging_runs_count_although_the_order_is_woken_in_between(why: str) -> 
         desk.time += 12 * MINUTE
         before = desk.store.orders["order-2"]
         place(desk, hung, redelivered=True)
-        if not desk.told(ChangeKind.ORDER_STUCK):
+        if not desk.entries(ChangeKind.ORDER_STUCK):
             after = desk.store.orders["order-2"]
             assert (after.failed_runs, after.sweep_at) == (before.failed_runs + 1, before.sweep_at), (
                 "that does not postpone it"
             )
         wake_at = desk.store.orders["order-2"].wake_at
         desk.time = max(desk.time, wake_at or desk.time)
-    assert [entry.order_id for entry in desk.told(ChangeKind.ORDER_STUCK)] == ["order-2"]
+    assert [entry.order_id for entry in desk.entries(ChangeKind.ORDER_STUCK)] == ["order-2"]
     assert attention(desk.store.orders["order-2"]).count("stuck") == 1
 
 
@@ -327,14 +327,14 @@ def test_hanging_runs_count_although_people_edit_the_order_in_between() -> None:
     for _ in range(MAX_FAILED_RUNS):
         wake_at = desk.order.wake_at
         assert wake_at is not None
-        assert not desk.told(ChangeKind.ORDER_STUCK)
+        assert not desk.entries(ChangeKind.ORDER_STUCK)
         desk.time = max(desk.time, wake_at) + 12 * MINUTE
         hung = {"wake": {"order_id": "order-1", "wake_at": instant_text(wake_at)}}
         with suppress(CrashError):
             desk.syncer.handle(hung, redelivered=True)
         if not desk.order.stuck:
             desk.commands.acknowledge("order-1", desk.time + 60 * MINUTE, by="ada")
-    assert [entry.order_id for entry in desk.told(ChangeKind.ORDER_STUCK)] == ["order-1"]
+    assert [entry.order_id for entry in desk.entries(ChangeKind.ORDER_STUCK)] == ["order-1"]
     desk.commands.acknowledge("order-1", desk.time + 60 * MINUTE, by="ada")
     assert not desk.order.stuck
 
@@ -407,7 +407,7 @@ def test_long_queue_delays_do_not_count_as_runs_without_an_outcome() -> None:
     for message in messages:
         desk.syncer.handle(json.loads(json.dumps(message)))
     assert len(desk.carrier.named("observe")) == 1, "the first is handled, which makes the others obsolete"
-    assert not desk.told(ChangeKind.ORDER_STUCK)
+    assert not desk.entries(ChangeKind.ORDER_STUCK)
     assert desk.order.failed_runs == 0
 
 

@@ -24,8 +24,8 @@ def test_runs_without_an_outcome_are_counted_and_reported_once() -> None:
         assert ("stuck" in attention(order)) == (runs >= stuck.MAX_FAILED_RUNS)
     [change] = told
     assert (change.kind, change.notify) == (ChangeKind.ORDER_STUCK, True)
-    assert "Order order-1 (Telnyx): 3 runs in a row ended" in said(change)
-    assert "cancel it" in said(change)
+    assert "Order order-1 (Telnyx): 3 runs in a row ended" in said(change, order)
+    assert "cancel it" in said(change, order)
 
 
 @given(st.lists(st.integers(1, 6 * 3600), min_size=1, max_size=40))

@@ -495,7 +495,7 @@ def test_only_the_caller_of_a_request_is_logged(world: World) -> None:
     assert "Geheim" not in world.output.getvalue()
 
 
-def test_invalid_country_is_accepted_by_no_provider_and_the_issue_says_so(world: World) -> None:
+def test_unknown_country_is_refused_as_a_validation_issue(world: World) -> None:
     asked = {"country": "ZZ", "number_type": "local"}
     status, problem = world.api("GET", "/providers/telnyx/requirements", **asked)
     assert (status, fields(problem)) == (400, [("country", "no_such_country")])

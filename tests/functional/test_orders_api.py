@@ -1,6 +1,6 @@
-"""The API on moto: an order goes in by it, is worked on by it, and all that is known of it comes out.
+"""The API on moto: orders are submitted, worked on and read through it.
 
-`World.api` holds every answer to the API's document.
+`World.api` checks every response against the API's document.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ ALICE = "arn:aws:iam::123456789012:user/alice"
 
 
 def fields(problem: dict[str, Any]) -> list[tuple[str, str]]:
-    """Name the faults of a problem."""
+    """Return the fields of a problem's issues."""
     return [(fault["field"], fault["code"]) for fault in problem["errors"]]
 
 
 def kind(problem: dict[str, Any]) -> str:
-    """Name the kind of a problem."""
+    """Return the kind of a problem."""
     return str(problem["type"].removeprefix("urn:numberdesk:problem:"))
 
 
 def vetted(world: World, order_id: str = "order-1", **more: Any) -> None:
-    """Have a German order wait for its requirements."""
+    """Make a German order wait for its requirements."""
     world.telnyx.configure(vetting_seconds=1)
     world.send(body(order_id, GERMAN, **more))
     world.pass_time(3)
@@ -62,7 +62,7 @@ def uploaded(world: World, path: str, content: bytes = PDF, content_type: str = 
     return str(made["file_id"])
 
 
-def test_an_order_goes_in_and_comes_out(world: World) -> None:
+def test_order_is_submitted_and_read(world: World) -> None:
     status, submitted = world.api("POST", "/orders", body())
     assert (status, submitted) == (202, {"order_id": "order-1", "state": "received"})
     world.pass_time(3)
@@ -74,7 +74,7 @@ def test_an_order_goes_in_and_comes_out(world: World) -> None:
     assert world.bought() == 1
 
 
-def test_everything_that_is_wrong_with_an_order_is_told_and_nothing_is_repeated(world: World) -> None:
+def test_every_issue_of_an_order_is_listed_and_no_value_is_repeated(world: World) -> None:
     faulty = body("order 1", {"numbers": ["0301234567"]}, GERMAN, provider="Erika", colour="Mustermann")
     status, problem = world.api("POST", "/orders", faulty)
     assert (status, kind(problem)) == (400, "invalid")
@@ -92,7 +92,7 @@ def test_everything_that_is_wrong_with_an_order_is_told_and_nothing_is_repeated(
     assert world.peek("OrderQueue") == []
 
 
-def test_an_order_is_listed_by_everything_that_is_true_of_it(world: World) -> None:
+def test_order_is_on_every_list_whose_condition_holds(world: World) -> None:
     vetted(world, metadata={"team": 7})
     for query in (
         {"state": "action_required"},
@@ -114,7 +114,7 @@ def test_an_order_is_listed_by_everything_that_is_true_of_it(world: World) -> No
     assert fields(world.api("GET", "/orders", metadata="7")[1]) == [("metadata", "not_listed")]
 
 
-def test_a_list_that_cannot_be(world: World) -> None:
+def test_invalid_list_query_is_refused(world: World) -> None:
     for query, fault in (
         ({}, ("", "one_filter")),
         ({"state": "pending", "open": "true"}, ("", "one_filter")),
@@ -129,7 +129,7 @@ def test_a_list_that_cannot_be(world: World) -> None:
         assert (status, fields(problem)) == (400, [fault])
 
 
-def test_a_list_is_read_on_where_its_page_ended_and_nowhere_else(world: World) -> None:
+def test_list_continues_only_with_its_own_token(world: World) -> None:
     for number in range(3):
         world.send(body(f"order-{number}"))
     world.settle()
@@ -164,7 +164,7 @@ def test_ledger_events_and_comments_of_an_order(world: World) -> None:
         assert world.api("GET", f"/orders/nobodys{part}")[0] == 404
 
 
-def test_a_notification_is_shown_as_it_came_and_can_be_taken_in_once_more(world: World) -> None:
+def test_webhook_is_shown_as_received_and_can_be_replayed(world: World) -> None:
     world.send(body())
     world.pass_time(3)
     [event] = world.api("GET", "/orders/order-1/webhooks")[1]["items"]
@@ -182,7 +182,7 @@ def test_a_notification_is_shown_as_it_came_and_can_be_taken_in_once_more(world:
     assert (status, kind(problem)) == (404, "not-found")
 
 
-def test_a_notification_that_belongs_to_no_order_is_found_by_its_day(world: World) -> None:
+def test_webhook_without_an_order_is_found_by_its_day(world: World) -> None:
     world.telnyx.send_webhook(payload={"id": "none-of-ours"})
     world.settle()
     [event] = world.api("GET", "/unmatched-webhooks", day="2026-11-22")[1]["items"]
@@ -193,7 +193,7 @@ def test_a_notification_that_belongs_to_no_order_is_found_by_its_day(world: Worl
     assert len(world.peek("SyncQueue")) == 1
 
 
-def test_what_it_takes_is_told_before_buying_and_beside_where_it_stands(world: World) -> None:
+def test_requirements_are_listed_before_buying_and_with_their_states(world: World) -> None:
     asked = world.api("GET", "/providers/telnyx/requirements", country="DE", number_type="local")[1]["items"]
     names = ["End User Address", "Identity Document", "Business Name"]
     assert [specification["name"] for specification in asked] == names
@@ -229,7 +229,7 @@ def test_values_a_file_and_a_comment_reach_the_provider(world: World) -> None:
     assert (status, kind(problem)) == (409, "order-ended")
 
 
-def test_a_file_that_is_not_what_it_says_is_not_taken(world: World) -> None:
+def test_file_of_another_type_than_declared_is_refused(world: World) -> None:
     vetted(world)
     for content, content_type, status, problem in (
         (b"", "application/pdf", 409, "file-missing"),
@@ -243,7 +243,7 @@ def test_a_file_that_is_not_what_it_says_is_not_taken(world: World) -> None:
         assert world.order().operations == ()
 
 
-def test_a_file_of_another_order_is_none(world: World) -> None:
+def test_file_of_another_order_is_not_found(world: World) -> None:
     vetted(world)
     vetted(world, "order-2")
     file_id = uploaded(world, "/orders/order-2/files")
@@ -252,7 +252,7 @@ def test_a_file_of_another_order_is_none(world: World) -> None:
     assert (answer[0], kind(answer[1])) == (409, "file-missing")
 
 
-def test_what_an_order_requires_itself_is_ticked_off(world: World) -> None:
+def test_own_requirements_are_ticked_off(world: World) -> None:
     own = [{"id": "letter", "name": "Letter of authority"}]
     more: dict[str, Any] = {
         "provider": "telesign",
@@ -270,7 +270,7 @@ def test_what_an_order_requires_itself_is_ticked_off(world: World) -> None:
     assert (status, order["requirements"][0]["state"]) == (200, "approved")
 
 
-def test_an_order_is_cancelled_where_that_can_be(world: World) -> None:
+def test_order_is_cancelled_if_possible(world: World) -> None:
     vetted(world)
     assert world.api("POST", "/orders/order-1/cancel")[0] == 202
     world.pass_time(60, sweep=True)
@@ -281,7 +281,7 @@ def test_an_order_is_cancelled_where_that_can_be(world: World) -> None:
     assert (status, kind(problem)) == (409, "cannot-cancel")
 
 
-def test_somebody_is_on_it_more_time_is_asked_for_and_a_poll_is_taken(world: World) -> None:
+def test_acknowledgement_extension_and_sync_are_accepted(world: World) -> None:
     vetted(world)
     status, order = world.api("POST", "/orders/order-1/acknowledgements", {"until": "2026-11-24T08:00:00+01:00"})
     assert (status, order["acknowledged"]["by"]) == (200, ALICE)
@@ -294,7 +294,7 @@ def test_somebody_is_on_it_more_time_is_asked_for_and_a_poll_is_taken(world: Wor
     assert not comment["by_provider"]
 
 
-def test_a_profile_is_checked_kept_and_deleted_with_its_files(world: World) -> None:
+def test_profile_is_checked_kept_and_deleted_with_its_files(world: World) -> None:
     file_id = uploaded(world, f"{PROFILE}/files")
     answers = [
         {"requirement": "Business Name", "value": TEXT},
@@ -316,7 +316,7 @@ def test_a_profile_is_checked_kept_and_deleted_with_its_files(world: World) -> N
     assert world.api("DELETE", PROFILE)[0] == 404
 
 
-def test_everything_that_is_wrong_with_a_profile_is_told(world: World) -> None:
+def test_every_issue_of_a_profile_is_listed(world: World) -> None:
     answers = [
         {"requirement": "Business Name", "value": {"kind": "date", "date": "2026-01-01"}},
         {"requirement": "Shoe Size", "value": TEXT},
@@ -339,7 +339,7 @@ def test_everything_that_is_wrong_with_a_profile_is_told(world: World) -> None:
     assert world.api("GET", "/profiles", provider="telnyx")[1]["items"] == []
 
 
-def test_what_can_be_had_and_what_is_owned(world: World) -> None:
+def test_available_and_owned_numbers_are_listed(world: World) -> None:
     wanted = {"what": "numbers", "criteria": {"country": "US", "city": "Chicago"}, "limit": 3}
     status, found = world.api("POST", "/providers/telnyx/search", wanted)
     assert (status, len(found["items"]), found["items"][0]["currency"]) == (200, 3, "USD")
@@ -358,20 +358,20 @@ def test_what_can_be_had_and_what_is_owned(world: World) -> None:
     assert world.bought() == 1
 
 
-def test_an_account_that_is_not_there(world: World) -> None:
+def test_missing_account_is_reported(world: World) -> None:
     status, problem = world.api("GET", "/providers/telnyx/numbers", account="acme")
     assert (status, kind(problem)) == (409, "account-unusable")
     assert "numberdesk/telnyx/acme" in problem["detail"]
 
 
-def test_a_provider_that_cannot_be_asked(world: World) -> None:
+def test_unavailable_provider_is_reported(world: World) -> None:
     world.telnyx.fault("*", "status", None, status=502, body="bad gateway")
     status, problem = world.api("GET", "/providers/telnyx/numbers")
     assert (status, kind(problem)) == (503, "provider-unavailable")
     assert "bad gateway" not in repr(problem)
 
 
-def test_webhooks_are_registered_at_this_stack_only(world: World) -> None:
+def test_webhooks_are_registered_for_this_stack_only(world: World) -> None:
     host = "https://abc.execute-api.eu-central-1.amazonaws.com/v1"
     status, made = world.api("POST", "/providers/telnyx/webhooks", {})
     assert (status, made["url"]) == (201, f"{host}/webhooks/telnyx")
@@ -387,7 +387,7 @@ def test_webhooks_are_registered_at_this_stack_only(world: World) -> None:
     assert kind(world.api("POST", "/providers/telesign/webhooks", {})[1]) == "not-able"
 
 
-def test_dead_letters_are_polled_and_put_back(world: World) -> None:
+def test_dead_letters_are_read_and_redriven(world: World) -> None:
     world.send({"order_id": "order-1", "provider": "telnyx"})
     world.send(body("order-2"), queue="OrderDeadLetterQueue", correlation_id="c-2")
     world.settle()
@@ -414,7 +414,7 @@ def test_dead_letters_are_polled_and_put_back(world: World) -> None:
     assert world.api("GET", "/dead-letters")[1]["orders"] == 1
 
 
-def test_paths_and_bodies_that_are_none(world: World) -> None:
+def test_invalid_paths_and_bodies_are_refused(world: World) -> None:
     for method, path, status, problem in (
         ("GET", "/nothing", 404, "no-such-path"),
         ("GET", '/orders/a"b', 404, "no-such-path"),
@@ -464,12 +464,12 @@ def test_an_unknown_query_parameter_is_refused(
     assert all(each["message"].endswith(said) for each, (_, said) in zip(found, errors, strict=True))
 
 
-def test_nobody_gets_in_without_a_principal(world: World) -> None:
+def test_request_without_a_principal_is_refused(world: World) -> None:
     status, problem = world.api("GET", "/orders", principal=None, open="true")
     assert (status, kind(problem)) == (403, "not-authenticated")
 
 
-def test_an_unexpected_error_is_told_without_its_text(world: World) -> None:
+def test_unexpected_error_is_reported_without_its_text(world: World) -> None:
     world.function("orders_api")
     name = world.stack.outputs["TableName"]
     world.dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
@@ -492,7 +492,7 @@ def test_an_unexpected_error_is_told_without_its_text(world: World) -> None:
         ("123456789012", "123456789012", True),
     ],
 )
-def test_who_submitted_an_order_is_believed_of_the_api_only(
+def test_submitter_is_believed_only_from_the_api(
     world: World,
     sender: str,
     api: str,
@@ -508,7 +508,7 @@ def test_who_submitted_an_order_is_believed_of_the_api_only(
     assert ("submitted_by" in received["data"]) is believed
 
 
-def test_who_asked_for_what_is_logged_and_nothing_else_of_the_request(world: World) -> None:
+def test_only_the_caller_of_a_request_is_logged(world: World) -> None:
     world.api("PUT", PROFILE, {"answers": [{"requirement": "Geheim", "value": TEXT}], "enabled": True})
     world.api("GET", "/orders/nobodys/comments", next="Geheim")
     world.api("GET", "/orders/Geheim!")
@@ -530,7 +530,7 @@ def test_who_asked_for_what_is_logged_and_nothing_else_of_the_request(world: Wor
     assert "Geheim" not in world.output.getvalue()
 
 
-def test_a_country_that_is_none_takes_nothing_and_that_is_said(world: World) -> None:
+def test_unknown_country_is_refused_as_a_validation_issue(world: World) -> None:
     asked = {"country": "ZZ", "number_type": "local"}
     status, problem = world.api("GET", "/providers/telnyx/requirements", **asked)
     assert (status, fields(problem)) == (400, [("country", "no_such_country")])
@@ -547,7 +547,7 @@ def test_a_country_that_is_none_takes_nothing_and_that_is_said(world: World) -> 
         ("telesign", {"country": "BE", "number_type": "mobile"}, ("criteria", "not_taken")),
     ],
 )
-def test_a_search_that_a_provider_cannot_express_names_what_is_wrong(
+def test_unsupported_search_names_the_issue(
     world: World, provider: str, criteria: dict[str, Any], fault: tuple[str, str]
 ) -> None:
     search = {"what": "numbers", "criteria": criteria}
@@ -556,13 +556,13 @@ def test_a_search_that_a_provider_cannot_express_names_what_is_wrong(
 
 
 @pytest.mark.parametrize("provider", ["telnyx", "callfire"])
-def test_a_registration_that_is_not_there_is_not_found(world: World, provider: str) -> None:
+def test_missing_registration_is_not_found(world: World, provider: str) -> None:
     status, problem = world.api("DELETE", f"/providers/{provider}/webhooks/4711")
     assert (status, kind(problem)) == (404, "not-found")
 
 
 @pytest.mark.parametrize("odd", ["\ufffe", "\uffff", "\x00", "\x7f", "\U0001fffe"], ids=ascii)
-def test_order_with_any_character_in_its_metadata_is_taken_and_keeps_it(world: World, odd: str) -> None:
+def test_order_with_any_character_in_its_metadata_is_accepted_and_keeps_it(world: World, odd: str) -> None:
     metadata = {f"key {odd}": f"value {odd}"}
     status, _ = world.api("POST", "/orders", body(metadata=metadata))
     assert status == 202
@@ -576,7 +576,7 @@ def test_order_with_any_character_in_its_metadata_is_taken_and_keeps_it(world: W
 @pytest.mark.parametrize(
     "fields", [{"metadata": {"a": "?"}}, {"metadata": {"?": "a"}}, {"order_id": "?"}, {"account": "?"}], ids=str
 )
-def test_half_of_a_character_is_a_fault_of_its_field(world: World, half: str, fields: dict[str, Any]) -> None:
+def test_half_of_a_surrogate_pair_is_an_issue_of_its_field(world: World, half: str, fields: dict[str, Any]) -> None:
     """It cannot be written in UTF-8 anywhere."""
     written = json.dumps(body() | fields).replace("?", f"\\u{ord(half):04x}").encode()
     status, answer = world.api("POST", "/orders", written)

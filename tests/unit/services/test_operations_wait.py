@@ -111,7 +111,7 @@ def test_one_that_is_never_tried_is_told_all_the_same() -> None:
     desk.store.orders["order-1"] = order.with_(operations=(operation,))
     until(desk, 2 * HOUR)
     [told] = desk.told(ChangeKind.OPERATION_WAITING)
-    assert "it was not tried yet" in told.message
+    assert "it has not been tried yet" in told.message
 
 
 @given(

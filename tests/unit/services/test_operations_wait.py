@@ -113,7 +113,7 @@ def test_operation_that_is_never_tried_is_reported_too() -> None:
     desk.store.orders["order-1"] = order.with_(operations=(operation,))
     until(desk, 2 * HOUR)
     [told] = desk.entries(ChangeKind.OPERATION_WAITING)
-    assert "it was not tried yet" in told.message
+    assert "it has not been tried yet" in told.message
 
 
 @given(

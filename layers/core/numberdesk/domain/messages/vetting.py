@@ -26,7 +26,7 @@ def _until(fact: Fact) -> str:
     read, deadline = fact.data["deadlines_read"], fact.data["deadline"]
     if read is False:
         beside = f"One is {fact.instant('deadline')}; another" if deadline else "A deadline"
-        return f"{beside} has a notation that numberdesk cannot read: check it at the provider."
+        return f"{beside} is set in a notation that numberdesk cannot read: check it at the provider."
     if deadline:
         return f"Until {fact.instant('deadline')}, or the provider cancels."
     if read is None:

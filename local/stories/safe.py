@@ -293,7 +293,7 @@ def a_restore(play: Play) -> Steps:
     known = (keyword.casefold(), theirs[callfire.order_id])
 
     def compared() -> bool:
-        told = " ".join(heard(play, "CallFire, account default: what the provider says")).casefold()
+        told = " ".join(heard(play, "CallFire, account default: the provider")).casefold()
         return any(each in told for each in known)
 
     yield from play.until(compared, "people to hear what the account has and the restored table knows nothing of")
@@ -394,7 +394,7 @@ def erased(play: Play) -> Steps:
         not [file for file in play.stage.files() if file.startswith(f"orders/{order.order_id}/")],
         "the file is still there",
     )
-    for name in ("comments", "events"):
+    for name in ("comments", "webhooks"):
         left = yield from all_of(play, f"{path}/{name}")
         expect(not left, f"{len(left)} {name} are left")
     _expect_replay(order)

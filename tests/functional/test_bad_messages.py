@@ -33,9 +33,9 @@ BAD: dict[str, tuple[Any, str, str]] = {
     "a text": (json.dumps(NAME), "", "one JSON object"),
     "no object at all": ("null", "", "one JSON object"),
     "nested without end": ("[" * 100_000, "", "not JSON"),
-    "an unknown field": (body(secret=NAME), "secret", "not known"),
-    "an unknown field that is a name": ({**body(), f"Erika {NAME}": 1}, "?", "not known"),
-    "an unknown field of an item": (body("bad", {**US_LOCAL, "cost": NAME}), "items.0.cost", "not known"),
+    "an unknown field": (body(secret=NAME), "secret", "unknown field"),
+    "an unknown field that is a name": ({**body(), f"Erika {NAME}": 1}, "?", "unknown field"),
+    "an unknown field of an item": (body("bad", {**US_LOCAL, "cost": NAME}), "items.0.cost", "unknown field"),
     "no items": (body(items=[]), "items", "at least 1"),
     "no provider": ({"order_id": "bad", "items": [US_LOCAL]}, "provider", "required"),
     "an unknown provider": (body(provider=NAME), "provider", "callfire, telesign, telnyx"),
@@ -58,7 +58,7 @@ BAD: dict[str, tuple[Any, str, str]] = {
     "metadata beyond all numbers": (body(metadata={NAME: 10**40}), "metadata", ""),
     "half a character": (HALF, "items.0.criteria.city", ""),
     "a wake with more in it": (
-        {"wake": {"order_id": "order-1", "wake_at": "2026-11-22T08:00:00Z"}, **body()}, "wake", "not known"),
+        {"wake": {"order_id": "order-1", "wake_at": "2026-11-22T08:00:00Z"}, **body()}, "wake", "unknown field"),
     "two local bulks at CallFire": (body("bad", SEATTLE, SEATTLE, provider="callfire"), "items.1", ""),
     "a mobile number at CallFire": (
         body("bad", {"criteria": {"number_type": "mobile"}, "quantity": 1}, provider="callfire"), "items.0", "telnyx"),

@@ -81,7 +81,7 @@ def over(opened: World) -> World:
 
 def test_personal_data_is_erased_and_the_ledger_replays(over: World) -> None:
     world = over
-    assert personal(world) == ["COMMENT", "EVENT", "MESSAGE", "OPERATION", "UPLOAD"]
+    assert personal(world) == ["COMMENT", "MESSAGE", "OPERATION", "UPLOAD", "WEBHOOK"]
     assert world.objects() != []
     before = world.ledger()
     assert erase(world)[0] == 200

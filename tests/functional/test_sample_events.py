@@ -59,7 +59,7 @@ def test_webhook_becomes_stale(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["place_order", "sync_order-event", "sync_order-wake", "sync_order-bought", "send_notifications"]
+    "name", ["place_order", "sync_order-webhook", "sync_order-wake", "sync_order-bought", "send_notifications"]
 )
 def test_batch_is_what_the_queue_delivers(world: World, name: str) -> None:
     world.send({}, correlation_id="c-1")
@@ -79,7 +79,7 @@ def test_order_is_placed_woken_and_completed(world: World) -> None:
 
 
 def test_webhook_of_an_unknown_order_is_kept(world: World) -> None:
-    assert world.function("sync_order")(sample("sync_order-event")) == NO_FAILURES
+    assert world.function("sync_order")(sample("sync_order-webhook")) == NO_FAILURES
     [kept] = world.items(f"UNMATCHED#{START:%Y-%m-%d}")
     assert kept["body"] == (ROOT / "events" / "telnyx" / "number-order-complete.json").read_bytes()
 

@@ -265,6 +265,6 @@ def test_response_after_a_person_confirmed_no_purchase_is_not_lost(place_again: 
         return
     assert (after.state, after.duplicates, after.wake_at) == (OrderState.CANCELLED, ("po-9",), NOW)
     assert [change.kind for change in changes] == [ChangeKind.DUPLICATE_PURCHASE_FOUND, ChangeKind.OPERATION_ASKED]
-    assert "is over (cancelled), and a purchase of it was found" in said(
+    assert "has ended (cancelled), but a purchase of it was found" in said(
         changes[0], after.with_(provider_order_id=None)
     )

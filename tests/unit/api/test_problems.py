@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from numberdesk.api.problems import told
+from numberdesk.api.problems import problem_of
 from numberdesk.domain.issues import ValidationIssue
 from numberdesk.providers.base import (
     AccountFaultError,
@@ -40,27 +40,27 @@ from numberdesk.services.problems import Problem, ProblemError
 def test_each_error_is_a_problem(
     error: ProviderError | ProblemError | ConflictError, problem: Problem, status: int
 ) -> None:
-    found = told(error)
+    found = problem_of(error)
     assert found is not None
     assert (found.problem, found.status) == (problem, status)
     assert ("Retry-After" in found.headers) == (status == 503)
 
 
 def test_unexpected_error_is_no_problem() -> None:
-    assert told(KeyError("Erika Mustermann")) is None
+    assert problem_of(KeyError("Erika Mustermann")) is None
 
 
 @pytest.mark.parametrize(
     ("wait", "header"), [(timedelta(milliseconds=300), "1"), (timedelta(seconds=4.2), "5"), (None, "10")]
 )
 def test_retry_after_is_in_whole_seconds(wait: timedelta | None, header: str) -> None:
-    found = told(AccountFaultError("slow down", throttled=True, retry_after=wait))
+    found = problem_of(AccountFaultError("slow down", throttled=True, retry_after=wait))
     assert found is not None
     assert found.headers == {"Retry-After": header}
 
 
 def test_api_document_lists_every_field_of_a_problem() -> None:
-    found = told(
+    found = problem_of(
         ProblemError(
             Problem.INVALID, "not valid", [ValidationIssue("a.0", "missing", "name it"), ValidationIssue("b", "x", "y")]
         )

@@ -96,7 +96,7 @@ class Api:
         return resolver
 
     def _failed(self, error: Exception) -> Response[str]:
-        told = error.told if isinstance(error, _RefusedError) else problems.told(error)
+        told = error.told if isinstance(error, _RefusedError) else problems.problem_of(error)
         if told is not None and isinstance(error, RequestValidationError):
             told = replace(told, issues=[*told.issues, *self._unknown_parameters()])
         if told is None:

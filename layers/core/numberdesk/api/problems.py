@@ -127,8 +127,8 @@ class ProblemDocument:
         }
 
 
-def told(error: Exception) -> ProblemDocument | None:  # noqa: PLR0911 - one for each kind
-    """Say which problem an error is; none where it is unexpected."""
+def problem_of(error: Exception) -> ProblemDocument | None:  # noqa: PLR0911 - one for each kind
+    """Return the problem that an error is; none if it is unexpected."""
     match error:
         case ProblemError():
             return ProblemDocument(error.problem, error.detail, error.issues)

@@ -196,9 +196,11 @@ def end_with(order: Order, values: Sequence[str], by: str, now: datetime, rules:
         known = merged.get(value)
         if known is None:
             kind = AssetKind.NUMBER if value.startswith("+") else AssetKind.KEYWORD
-            merged[value] = Asset(kind=kind, value=value, state=AssetState.ACTIVE, provider_status="told", since=now)
+            merged[value] = Asset(
+                kind=kind, value=value, state=AssetState.ACTIVE, provider_status="reported", since=now
+            )
         elif known.state is not AssetState.ACTIVE and known.released_at is None:
-            merged[value] = known.with_(state=AssetState.ACTIVE, provider_status="told", since=known.since or now)
+            merged[value] = known.with_(state=AssetState.ACTIVE, provider_status="reported", since=known.since or now)
     delivered = order.with_(assets=tuple(merged.values()), delivery_unread=False, not_understood_since=None)
     data: dict[str, object] = {
         "answer": "delivered",

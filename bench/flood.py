@@ -324,7 +324,7 @@ def set_limits(stack: LocalStack, share: float = 1.0) -> None:
 
     Args:
         stack: whose.
-        share: of the throttle of Telnyx's route.
+        share: of the throttle of the route of signed webhooks.
     """
     throttles = {
         f"{setting['ResourcePath']}/{setting['HttpMethod']}/throttling": setting
@@ -333,7 +333,7 @@ def set_limits(stack: LocalStack, share: float = 1.0) -> None:
     }
     client = stack.client("apigateway")
     for path, setting in throttles.items():
-        of_it = share if "telnyx" in path else 1.0
+        of_it = share if "webhooks" in path else 1.0
         values = {"rateLimit": setting["ThrottlingRateLimit"], "burstLimit": setting["ThrottlingBurstLimit"]}
         client.update_stage(
             restApiId=stack.outputs["ApiId"],

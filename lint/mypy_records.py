@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from mypy.types import FunctionLike
 
-_WITH = "numberdesk.domain.model.Record.with_"
 _FIELDS = "pydantic-mypy-metadata"
 """Where pydantic's own plugin keeps the names of a model's fields, inherited ones included."""
 
@@ -30,7 +29,7 @@ def plugin(version: str) -> type[Plugin]:  # noqa: ARG001 - mypy calls it so
 class _RecordPlugin(Plugin):
     def get_method_signature_hook(self, fullname: str) -> Callable[[MethodSigContext], FunctionLike] | None:
         # Asked for by the class that is named in the source, which inherits the method.
-        return _signature if fullname == _WITH or fullname.endswith(".with_") else None
+        return _signature if fullname.endswith(".with_") else None
 
 
 def _signature(context: MethodSigContext) -> FunctionLike:

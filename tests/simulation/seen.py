@@ -32,6 +32,8 @@ class Seen:
     """those among them that were on the queues before."""
     polls: list[tuple[str, datetime]] = field(default_factory=list)
     """Each poll an order, with when."""
+    tries: list[tuple[str, datetime]] = field(default_factory=list)
+    """Each change of an order's operations, with when. A poll follows each try."""
     asked: Counter[tuple[str, int]] = field(default_factory=Counter)
     """Polls that a message brought itself, by the notification that it is and how often the table was restored."""
     replayed: list[tuple[str, datetime]] = field(default_factory=list)

@@ -649,6 +649,8 @@ class _Door:
         def call(*args: Any, **kwargs: Any) -> Any:
             self._world.point()
             result = method(*args, **kwargs)
+            if name == "commit" and args[0].operations != args[1].operations:
+                self._world.seen.tries.append((args[0].order_id, self._world.time))
             if name == "commit" and self._world.calm_since:
                 self._world.seen.committed(args[0], args[2], lost_until(args[0], self._world.calm_since))
             self._world.point()

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from numberdesk.domain import text
 from numberdesk.domain.text import harmless, quoted
 from numberdesk.domain.titles import TITLES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import datetime, timedelta
     from zoneinfo import ZoneInfo
 
-    from numberdesk.domain.order import Approval, Order, Quote
+    from numberdesk.domain.order import Approval, Order, Quote, SubOrder
 
 _ID = re.compile("[A-Za-z0-9._:-]{1,64}", re.ASCII)
 _LONG = 1000
@@ -129,7 +129,15 @@ def reason(said: str) -> str:
     return text.paragraph(said, _MAX_REASON)
 
 
-def where(order: Order, sub_order_id: str) -> str:
+class HasSubOrders(Protocol):
+    """An order, as a record or as it is shown."""
+
+    @property
+    def sub_orders(self) -> Sequence[SubOrder]:
+        """Its sub orders."""
+
+
+def where(order: HasSubOrders, sub_order_id: str) -> str:
     """Name a sub order by its country and number type, if known, and its id."""
     sub_order = next((s for s in order.sub_orders if s.id == sub_order_id), None)
     if sub_order is None or not sub_order.country:

@@ -176,9 +176,10 @@ def test_read_is_tried_again_a_few_times(world: World, answer: Callable[[], http
     with pytest.raises(UnreachableError):
         desk.placing()
     assert len(transport.requests) == READS
-    once = iter([answer])
     world.send(body())
-    desk, transport = refusing(world, next(once, lambda: None))
+    world.settle()
+    failing = [answer]
+    desk, transport = refusing(world, lambda: failing.pop()() if failing else None)
     assert desk.order("order-1").order_id == "order-1"
     assert len(transport.requests) == 2
 

@@ -305,10 +305,11 @@ class Scene:
         self.time += after
         self._commands.attach_group(order_id, group_id, _OPERATOR)
 
-    def cancel(self, order_id: str, after: timedelta) -> None:
+    def cancel(self, order_id: str, reason: str | None, after: timedelta) -> None:
         """Request an order's cancellation, as through the API."""
         self.time += after
-        self._commands.cancel(order_id, _OPERATOR)
+        self._commands.cancel(order_id, _OPERATOR, reason=reason)
+        self._publish()
 
     def refuse_held(self, order_id: str, reason: str, after: timedelta) -> None:
         """Reject a held order, as through the API."""
@@ -316,15 +317,15 @@ class Scene:
         self._commands.reject(order_id, reason, _OPERATOR)
         self._publish()
 
-    def give_back(self, order_id: str, number: str, after: timedelta) -> None:
+    def give_back(self, order_id: str, number: str, reason: str | None, after: timedelta) -> None:
         """Release a number, as through the API."""
         self.time += after
-        self._commands.release_number(order_id, number, _OPERATOR)
+        self._commands.release_number(order_id, number, _OPERATOR, reason=reason)
 
-    def erase(self, order_id: str, after: timedelta) -> None:
+    def erase(self, order_id: str, reason: str | None, after: timedelta) -> None:
         """Erase the personal data of an order, as through the API."""
         self.time += after
-        self._commands.erase(order_id, _OPERATOR)
+        self._commands.erase(order_id, _OPERATOR, reason=reason)
         self._publish()
 
     def turn(self, *, is_open: bool, reason: str, after: timedelta) -> None:
@@ -435,8 +436,10 @@ def events() -> list[Event]:
     _money(scene)
     scene.message({"order_id": "lisbon-desk-1", **REFUSED})
     scene.order("toronto-12", AccountFaultError("Authentication failed (HTTP 401)", code="10009"))
-    scene.erase("chicago-vanity", 30 * DAY)
+    scene.erase("chicago-vanity", "the customer asked for it", 30 * DAY)
+    scene.erase("dallas-3", None, HOUR)
     _waits(scene)
+    scene.cancel("toronto-12", "another office took the number over", HOUR)
     scene.reconcile_inventory(HOUR)
     scene.restore(DAY)
     scene.come_upon("ORDER#hamburg-hotline", "ORDER", HOUR)
@@ -493,7 +496,7 @@ def _desk_work(scene: Scene) -> None:
     scene.poll("hamburg-hotline", HOUR)
     scene.attach_group("hamburg-hotline", "dbbd94ee-9079-488f-80ba-f566b247fd79", HOUR)
     scene.poll("hamburg-hotline", MINUTE)
-    scene.cancel("hamburg-hotline", HOUR)
+    scene.cancel("hamburg-hotline", "the hotline is not opened", HOUR)
     scene.poll("hamburg-hotline", MINUTE)
 
 
@@ -515,12 +518,12 @@ def _money(scene: Scene) -> None:
         lists_every_asset=True,
     )
     scene.poll("boston-5", MINUTE)
-    scene.give_back("boston-5", "+16175550142", 40 * DAY)
+    scene.give_back("boston-5", "+16175550142", "the office was closed", 40 * DAY)
     scene.poll("boston-5", MINUTE)
 
 
 def _waits(scene: Scene) -> None:
-    """An order that stays pending, polls that end without an outcome, and a release that is not permitted."""
+    """An order that stays pending, polls that end without an outcome, and a release that is not permitted at first."""
     number_order = "6f5e4d3c-2b1a-4098-8f7e-6d5c4b3a2918"
     scene.order("austin-4", Placed(number_order, "pending"))
     for phase, state, provider_status, after in (
@@ -534,8 +537,10 @@ def _waits(scene: Scene) -> None:
     for _ in range(3):
         scene.poll("austin-4", HOUR, redelivered=True)
     scene.forbidden = NotPermittedError("Not permitted at this account level (HTTP 403)", code="10038")
-    scene.give_back("austin-4", "+15125550133", DAY)
+    scene.give_back("austin-4", "+15125550133", None, DAY)
     scene.poll("austin-4", MINUTE)
+    scene.forbidden = None
+    scene.poll("austin-4", DAY)
 
 
 def _number(value: str, state: AssetState, provider_status: str, sub_order_id: str | None = None) -> AssetSeen:

@@ -171,7 +171,7 @@ DATA = {
     "owed": "The requirements that are missing or rejected, at most twenty: `id`, `name`, and `missing` or `rejected` as their `state`.",
     "owed_count": "How many requirements are missing or rejected.",
     "provider_order_id": "The provider's id of the order.",
-    "reason": "`refused` or `ended_by_provider`; for an erased deadline, `over`, `replaced`, `nothing_owed`, `met` or `missed`; for the switch, why it was turned.",
+    "reason": "`refused` or `ended_by_provider`; for an erased deadline, `over`, `replaced`, `nothing_owed`, `met` or `missed`; for the switch, why it was turned; for what a person asked for, the reason that this person gave.",
     "reason_is_certain": "Whether the comment surely belongs to the rejected requirement; if not, all new comments are quoted.",
     "answered": "Ids of requirements for which stored values are being submitted. People are asked only for the others.",
     "recorded": "The record's value.",

@@ -194,9 +194,10 @@ class Client:
         body = {"until": until.isoformat()}
         return self._write(OrderView, "POST", "orders", order_id, "acknowledgements", body=body)
 
-    def cancel(self, order_id: str, sub_order_id: str | None = None) -> OrderView:
-        """Cancel an order, or a sub order."""
-        return self._write(OrderView, "POST", "orders", order_id, "cancel", body={"sub_order_id": sub_order_id})
+    def cancel(self, order_id: str, sub_order_id: str | None = None, *, reason: str | None = None) -> OrderView:
+        """Cancel an order, or a sub order. The reason stays in its ledger."""
+        body = {"sub_order_id": sub_order_id, "reason": reason}
+        return self._write(OrderView, "POST", "orders", order_id, "cancel", body=body)
 
     def sync(self, order_id: str) -> OrderView:
         """Poll an order now."""
@@ -208,10 +209,15 @@ class Client:
         return self._write(Replayed, "POST", "orders", order_id, "replay", body=body)
 
     def approve(
-        self, order_id: str, *, since: datetime | None = None, most: Mapping[str, str] | None = None
+        self,
+        order_id: str,
+        *,
+        since: datetime | None = None,
+        most: Mapping[str, str] | None = None,
+        reason: str | None = None,
     ) -> OrderView:
-        """Let a held order go on. `since` ties the decision to the hold that was seen."""
-        body = {"since": since and since.isoformat(), "most": most and dict(most)}
+        """Let a held order go on. `since` ties the decision to the hold that was seen; the reason stays in its ledger."""
+        body = {"since": since and since.isoformat(), "most": most and dict(most), "reason": reason}
         return self._write(OrderView, "POST", "orders", order_id, "approve", body=body)
 
     def reject(self, order_id: str, reason: str, *, since: datetime | None = None) -> OrderView:
@@ -227,6 +233,7 @@ class Client:
         place_again: bool | None = None,
         delivered: Sequence[str] | None = None,
         attempt: int | None = None,
+        reason: str | None = None,
     ) -> OrderView:
         """Say what became of a purchase with an unknown outcome: exactly one of the first three."""
         body = {
@@ -234,17 +241,18 @@ class Client:
             "not_placed": None if place_again is None else {"place_again": place_again},
             "delivered": delivered,
             "attempt": attempt,
+            "reason": reason,
         }
         return self._write(OrderView, "POST", "orders", order_id, "resolve", body=body)
 
-    def release(self, order_id: str, value: str) -> OrderView:
-        """Give a number or keyword back for good."""
+    def release(self, order_id: str, value: str, *, reason: str | None = None) -> OrderView:
+        """Give a number or keyword back for good. The reason stays in its order's ledger."""
         path = ("orders", order_id, "numbers", value.removeprefix("+"), "release")
-        return self._write(OrderView, "POST", *path, body={"confirm": value})
+        return self._write(OrderView, "POST", *path, body={"confirm": value, "reason": reason})
 
-    def erase(self, order_id: str) -> OrderView:
-        """Erase the personal data of an order that has ended."""
-        return self._write(OrderView, "POST", "orders", order_id, "erase")
+    def erase(self, order_id: str, *, reason: str | None = None) -> OrderView:
+        """Erase the personal data of an order that has ended. The reason stays in its ledger."""
+        return self._write(OrderView, "POST", "orders", order_id, "erase", body={"reason": reason})
 
     # Placing and accounts
 
@@ -256,22 +264,27 @@ class Client:
         """Switch all placing off or on."""
         return self._write(PlacingView, "PUT", "placing", body={"open": is_open, "reason": reason})
 
-    def confirm_restore(self, *, without: Sequence[str] = (), search_until: datetime | None = None) -> PlacingView:
+    def confirm_restore(
+        self, *, without: Sequence[str] = (), search_until: datetime | None = None, reason: str | None = None
+    ) -> PlacingView:
         """Let placing go on from a restored table."""
-        body = {"without": list(without), "search_until": search_until and search_until.isoformat()}
+        until = search_until and search_until.isoformat()
+        body = {"without": list(without), "search_until": until, "reason": reason}
         return self._write(PlacingView, "POST", "placing", "confirm-restore", body=body)
 
     def accounts(self) -> list[AccountView]:
         """List the accounts that there are."""
         return self._get(Items[AccountView], "accounts").items
 
-    def retire(self, provider: str, account: str, *, force: bool = False) -> AccountView:
-        """Retire an account."""
-        return self._write(AccountView, "POST", "accounts", provider, account, "retire", body={"force": force})
+    def retire(self, provider: str, account: str, *, force: bool = False, reason: str | None = None) -> AccountView:
+        """Retire an account. The reason stays in its ledger."""
+        body = {"force": force, "reason": reason}
+        return self._write(AccountView, "POST", "accounts", provider, account, "retire", body=body)
 
-    def reinstate(self, provider: str, account: str) -> AccountView:
-        """Use a retired account again."""
-        return self._write(AccountView, "POST", "accounts", provider, account, "reinstate")
+    def reinstate(self, provider: str, account: str, *, reason: str | None = None) -> AccountView:
+        """Use a retired account again. The reason stays in its ledger."""
+        body = {"reason": reason}
+        return self._write(AccountView, "POST", "accounts", provider, account, "reinstate", body=body)
 
     # Providers
 

@@ -70,7 +70,8 @@ def test_account_with_open_orders_is_retired_only_by_force(world: World) -> None
     status, problem = world.api("POST", "/accounts/telnyx/default/retire")
     assert (status, problem["type"]) == (409, "urn:numberdesk:problem:account-in-use")
     assert "open-1" in problem["detail"]
-    status, account = world.api("POST", "/accounts/telnyx/default/retire", {"force": True})
+    sent = {"force": True, "reason": "the contract ended"}
+    status, account = world.api("POST", "/accounts/telnyx/default/retire", sent)
     assert (status, account["retired_by"].rpartition("/")[2]) == (200, "alice")
     assert world.api("POST", "/accounts/telnyx/default/retire", {"force": True}) == (200, account)
     # Orders at the provider are still followed. New ones are held, and the API says so.
@@ -83,11 +84,14 @@ def test_account_with_open_orders_is_retired_only_by_force(world: World) -> None
     held = world.order("order-2")
     assert (held.state, held.hold and held.hold.kind) == (OrderState.RECEIVED, HoldKind.NO_ACCOUNT)
     assert "was retired by alice" in (held.waiting_for or "")
-    status, account = world.api("POST", "/accounts/telnyx/default/reinstate")
+    status, account = world.api("POST", "/accounts/telnyx/default/reinstate", {"reason": "it was renewed"})
     assert (status, account["retired_at"]) == (200, None)
     world.pass_time(5 * 60, steps=10, sweep=True)
     assert world.order("order-2").state is OrderState.COMPLETED
-    assert world.kinds("ACCOUNT#telnyx#default") == [ChangeKind.ACCOUNT_RETIRED, ChangeKind.ACCOUNT_REINSTATED]
+    assert [(each.kind, each.data["reason"]) for each in world.ledger("ACCOUNT#telnyx#default")] == [
+        (ChangeKind.ACCOUNT_RETIRED, "the contract ended"),
+        (ChangeKind.ACCOUNT_REINSTATED, "it was renewed"),
+    ]
 
 
 def test_retired_account_is_not_compared_and_has_no_age(world: World) -> None:

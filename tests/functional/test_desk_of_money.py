@@ -87,6 +87,106 @@ def test_order_without_a_hold_can_be_neither_approved_nor_rejected(world: World)
         assert kind(world.api("POST", f"/orders/nobodys/{path}", sent)) == (404, "not-found")
 
 
+# Reasons
+
+
+def data(world: World, kind: ChangeKind) -> dict[str, Any]:
+    """Return the data of the only ledger entry of a kind."""
+    [entry] = [each for each in world.ledger() if each.kind is kind]
+    return entry.data
+
+
+def test_approval_keeps_its_reason(limited: World) -> None:
+    world = limited
+    world.send(body())
+    world.settle()
+    assert world.api("POST", "/orders/order-1/approve", {"reason": "the budget was raised"})[0] == 200
+    assert data(world, ChangeKind.ORDER_APPROVED)["reason"] == "the budget was raised"
+    assert "the budget was raised" not in world.output.getvalue()
+
+
+def test_cancellation_keeps_its_reason_until_the_provider_has_carried_it_out(world: World) -> None:
+    world.telnyx.configure(vetting_seconds=1)
+    world.send(body("order-1", GERMAN))
+    world.pass_time(3)
+    status, order = world.api("POST", "/orders/order-1/cancel", {"reason": "Berlin is closed"})
+    assert (status, order["operations"][0]["reason"]) == (202, "Berlin is closed")
+    world.pass_time(60, steps=2, sweep=True)
+    assert world.order().state is OrderState.CANCELLED
+    for kind in (ChangeKind.OPERATION_ASKED, ChangeKind.OPERATION_DONE, ChangeKind.ORDER_CANCELLED):
+        assert data(world, kind)["reason"] == "Berlin is closed"
+    told = dict(world.events())["OrderCancelled"]
+    assert "as alice asked: “Berlin is closed”" in told["message"]
+    assert "Berlin is closed" not in world.output.getvalue()
+
+
+def test_order_that_was_not_sent_is_cancelled_with_its_reason(limited: World) -> None:
+    world = limited
+    world.send(body())
+    world.settle()
+    assert world.api("POST", "/orders/order-1/cancel", {"reason": "two are too many"})[1]["state"] == "cancelled"
+    cancelled = data(world, ChangeKind.ORDER_CANCELLED)
+    assert (cancelled["asked_by"], cancelled["reason"]) == (ALICE, "two are too many")
+    assert "rejected_because" not in cancelled
+
+
+@pytest.mark.parametrize("answer", [{"not_placed": {"place_again": False}}, {"placed_as": None}])
+def test_answer_about_an_unknown_purchase_keeps_its_reason(world: World, answer: dict[str, Any]) -> None:
+    bought = unclear(world)
+    sent = {"placed_as": bought} if "placed_as" in answer else answer
+    assert world.api("POST", "/orders/order-1/resolve", {**sent, "reason": "CallFire says so"})[0] == 200
+    assert data(world, ChangeKind.PURCHASE_RESOLVED)["reason"] == "CallFire says so"
+    if "not_placed" in answer:
+        assert data(world, ChangeKind.ORDER_CANCELLED)["reason"] == "CallFire says so"
+
+
+def test_release_and_erasure_keep_their_reasons(world: World) -> None:
+    world.send(body())
+    world.pass_time(3)
+    number = world.order().assets[0].value
+    path = f"/orders/order-1/numbers/{number[1:]}/release"
+    assert world.api("POST", path, {"confirm": number, "reason": "nobody calls it"})[0] == 202
+    world.pass_time(60, steps=2, sweep=True)
+    assert data(world, ChangeKind.NUMBER_RELEASED)["reason"] == "nobody calls it"
+    assert world.api("POST", "/orders/order-1/erase", {"reason": "the customer left"})[0] == 200
+    assert data(world, ChangeKind.PERSONAL_DATA_ERASED) == {"by": ALICE, "reason": "the customer left"}
+    world.settle()
+    told = dict(world.events())
+    assert "as alice asked: “nobody calls it”; it costs nothing" in told["NumberReleased"]["message"]
+    assert "as alice asked: “the customer left”. Events" in told["PersonalDataErased"]["message"]
+
+
+def test_act_without_a_reason_has_none_in_the_ledger(limited: World) -> None:
+    world = limited
+    for order_id in ("order-1", "order-2"):
+        world.send(body(order_id))
+    world.settle()
+    assert world.api("POST", "/orders/order-1/approve", {})[0] == 200
+    assert world.api("POST", "/orders/order-2/cancel")[0] == 202
+    world.pass_time(3)
+    assert world.api("POST", "/orders/order-1/erase")[0] == 200
+    entries = [*world.ledger("ORDER#order-1"), *world.ledger("ORDER#order-2")]
+    acts = {ChangeKind.ORDER_APPROVED, ChangeKind.ORDER_CANCELLED, ChangeKind.PERSONAL_DATA_ERASED}
+    assert {each.kind for each in entries} >= acts
+    assert not any("reason" in each.data for each in entries)
+
+
+@pytest.mark.parametrize(
+    ("path", "sent"),
+    [
+        ("approve", {}),
+        ("cancel", {}),
+        ("resolve", {"not_placed": {"place_again": False}}),
+        ("numbers/12065550123/release", {"confirm": "+12065550123"}),
+        ("erase", {}),
+    ],
+)
+def test_reason_has_one_to_500_characters(world: World, path: str, sent: dict[str, Any]) -> None:
+    for reason, code in (("", "string_too_short"), ("x" * 501, "string_too_long"), (7, "string_type")):
+        status, problem = world.api("POST", f"/orders/order-1/{path}", {**sent, "reason": reason})
+        assert (status, fields(problem)) == (400, [("reason", code)])
+
+
 # Unknown outcomes
 
 
@@ -300,7 +400,9 @@ def test_restore_is_confirmed_once_every_account_was_compared(world: World) -> N
     status, problem = world.api("POST", "/placing/confirm-restore", {"search_until": "2026-01-01T00:00:00Z"})
     assert (status, fields(problem)) == (400, [("search_until", "in_the_past")])
     until = "2026-12-01T00:00:00.000000Z"
-    status, placing = world.api("POST", "/placing/confirm-restore", {"search_until": until})
+    status, placing = world.api("POST", "/placing/confirm-restore", {"search_until": until, "reason": "compared"})
     assert (status, placing["placing"], placing["restored"], placing["search_until"]) == (200, True, False, until)
+    [confirmed] = [each for each in world.ledger("DESK#placing") if each.kind is ChangeKind.RESTORE_CONFIRMED]
+    assert (confirmed.actor, confirmed.data["reason"]) == (ALICE, "compared")
     # Nothing is left to confirm.
     assert world.api("POST", "/placing/confirm-restore") == (200, placing)

@@ -139,6 +139,7 @@ def _facts(hostile: str) -> list[tuple[ChangeKind, Mapping[str, object]]]:
         {
             "operation": kind.value,
             "by": hostile,
+            "reason": hostile,
             **asked,
             **scope,
             **dict.fromkeys(("group_id", "duplicate_id"), hostile),
@@ -168,16 +169,18 @@ def _facts(hostile: str) -> list[tuple[ChangeKind, Mapping[str, object]]]:
                     "numbers": 1,
                     "deadline_missed": False,
                     "asked_by": hostile,
-                    "rejected_because": hostile,
+                    "reason": hostile,
+                    **more,
                     "unannounced": True,
                 },
             )
             for kind in (ChangeKind.ORDER_CANCELLED, ChangeKind.SUB_ORDER_ENDED)
+            for more in ({}, {"rejected_because": hostile})
         ),
         (ChangeKind.ORDER_DELETED, {}),
         (ChangeKind.ORDER_STILL_PENDING, {"pending_since": at, "usual_seconds": 3600.0, "provider_status": hostile}),
         (ChangeKind.ORDER_STUCK, {"failed_runs": 3}),
-        (ChangeKind.PERSONAL_DATA_ERASED, {"by": hostile}),
+        (ChangeKind.PERSONAL_DATA_ERASED, {"by": hostile, "reason": hostile}),
         (ChangeKind.PROVIDER_CONTRADICTION, {"recorded": "completed", "shown": hostile, "provider_status": hostile}),
         (ChangeKind.PROVIDER_CONTRADICTION, {"recorded": ALL_OR_NOTHING, "shown": "1 of 2"}),
         (ChangeKind.UNKNOWN_PROVIDER_VALUE, {"field": hostile, "values": [hostile] * 20, "value_count": 40}),

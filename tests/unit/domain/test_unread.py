@@ -92,10 +92,10 @@ def test_order_ends_automatically_once_the_value_can_be_read(states: tuple[Asset
 )
 def test_person_ends_the_order_by_naming_the_delivered_numbers(values: tuple[str, ...], ends: OrderState) -> None:
     order = poll(bought(), delivered()).order
-    message_of, changes = end_with(order, values, "ada", NOW + DAY, RULES)
+    message_of, changes = end_with(order, values, "ada", NOW + DAY, RULES, reason="we counted")
     assert (message_of.state, message_of.delivery_unread, attention(message_of)) == (ends, False, ())
     assert [asset.value for asset in message_of.assets if asset.state is A.ACTIVE] == list(values)
-    assert changes[0].kind is ChangeKind.PURCHASE_RESOLVED
+    assert (changes[0].kind, changes[0].data["reason"]) == (ChangeKind.PURCHASE_RESOLVED, "we counted")
     assert message_of.ended_at == NOW + DAY
     # A later poll with the unknown value takes nothing back.
     again = poll(message_of, delivered(), NOW + 2 * DAY)

@@ -95,13 +95,13 @@ def test_second_cancellation_is_a_duplicate_and_one_of_a_sub_order_is_its_own() 
 def test_order_that_can_no_longer_be_cancelled_continues_and_people_are_notified() -> None:
     desk = ADesk()
     desk.vetted(PENDING)
-    desk.commands.cancel("order-1", "ada")
+    desk.commands.cancel("order-1", "ada", reason="we moved")
     desk.carrier.fails["cancel"] = [base.RefusedError("cannot be cancelled any more", code="10015")]
     desk.wake()
     assert wish(desk).state is OperationState.REJECTED
     [told] = desk.entries(ChangeKind.OPERATION_REJECTED)
     assert told.notify
-    assert "The order goes on" in told.message
+    assert "That person gave a reason: “we moved”. The order goes on" in told.message
     desk.carrier.snapshot = a_snapshot(AssetState.ACTIVE, AssetState.ACTIVE, phase=Phase.ENDED)
     assert desk.wake().state is OrderState.COMPLETED
 
@@ -187,13 +187,15 @@ def test_order_confirmed_not_purchased_is_not_placed_again_after_a_cancellation(
     desk = ADesk()
     desk.carrier.fails["place"] = [base.AccountFaultError("no funds", code="20100")]
     # Between the intent and the call.
-    desk.do_at = {4: lambda: desk.commands.cancel("order-1", "ada")}
+    desk.do_at = {4: lambda: desk.commands.cancel("order-1", "ada", reason="too late")}
     desk.place()
     assert desk.stands() is OrderState.RECEIVED
     assert wish(desk).open
     desk.wake()
     assert desk.stands() is OrderState.CANCELLED
     assert wish(desk).state is OperationState.DONE, "the cancellation took effect"
+    [told] = desk.entries(ChangeKind.ORDER_CANCELLED)
+    assert (told.data["asked_by"], told.data["reason"]) == ("ada", "too late")
     assert not desk.entries(ChangeKind.OPERATION_REJECTED)
     assert desk.carrier.named("place") == []
 

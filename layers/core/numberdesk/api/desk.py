@@ -29,6 +29,7 @@ _Next = Annotated[Token | None, Query(alias="next", description="The token that 
 
 _BY_DEFAULT = desk.ConfirmRestore()
 _NOT_FORCED = desk.Retire()
+_NO_REASON = desk.Reinstate()
 
 
 def handlers(services: Services, caller: Callable[[], Caller]) -> list[Callable[..., Any]]:
@@ -50,10 +51,15 @@ def _accounts(services: Services, caller: Callable[[], Caller]) -> list[Callable
         provider: _Provider, account: _Account, wish: Annotated[desk.Retire, Body()] = _NOT_FORCED
     ) -> desk.AccountView:
         by = caller().by
-        return desk.AccountView.of(services.accounts.retire(provider, account, by, force=wish.force))
+        return desk.AccountView.of(
+            services.accounts.retire(provider, account, by, force=wish.force, reason=wish.reason)
+        )
 
-    def reinstate_account(provider: _Provider, account: _Account) -> desk.AccountView:
-        return desk.AccountView.of(services.accounts.reinstate(provider, account, caller().by))
+    def reinstate_account(
+        provider: _Provider, account: _Account, wish: Annotated[desk.Reinstate, Body()] = _NO_REASON
+    ) -> desk.AccountView:
+        by = caller().by
+        return desk.AccountView.of(services.accounts.reinstate(provider, account, by, reason=wish.reason))
 
     return [list_accounts, retire_account, reinstate_account]
 
@@ -163,7 +169,9 @@ def _placing(services: Services, caller: Callable[[], Caller]) -> list[Callable[
 
     def confirm_restore(confirmed: Annotated[desk.ConfirmRestore, Body()] = _BY_DEFAULT) -> desk.PlacingView:
         by = caller().by
-        placing = services.gate.confirm(search_until=confirmed.search_until, without=confirmed.without, by=by)
+        placing = services.gate.confirm(
+            search_until=confirmed.search_until, without=confirmed.without, by=by, reason=confirmed.reason
+        )
         return desk.PlacingView.of(placing)
 
     return [get_placing, turn_placing, confirm_restore]

@@ -26,6 +26,7 @@ _Next = Annotated[Token | None, Query(alias="next", description="The token that 
 _NOTHING_ELSE = orders.Cancel()
 _AS_SHOWN = orders.ApprovalTerms()
 _OUR_WORDS = orders.MoreTime()
+_NO_REASON = orders.Erasure()
 
 
 def handlers(services: Services, caller: Callable[[], Caller]) -> list[Callable[..., Any]]:
@@ -120,7 +121,8 @@ def _writers(services: Services, caller: Callable[[], Caller]) -> list[Callable[
         return view(services.commands.acknowledge(order_id, on_it.until, caller().by))
 
     def cancel_order(order_id: _Order, what: Annotated[orders.Cancel, Body()] = _NOTHING_ELSE) -> OrderView:
-        return view(services.commands.cancel(order_id, caller().by, sub_order_id=what.sub_order_id))
+        by = caller().by
+        return view(services.commands.cancel(order_id, by, sub_order_id=what.sub_order_id, reason=what.reason))
 
     def sync_order(order_id: _Order) -> OrderView:
         return view(services.commands.sync(order_id, caller().by))
@@ -178,27 +180,34 @@ def _deciders(services: Services, caller: Callable[[], Caller]) -> list[Callable
     view = _view(services)
 
     def approve_order(order_id: _Order, approval: Annotated[orders.ApprovalTerms, Body()] = _AS_SHOWN) -> OrderView:
-        by = caller().by
-        return view(services.commands.approve(order_id, by, most=approval.most, since=approval.since))
+        done = services.commands.approve(
+            order_id, caller().by, most=approval.most, since=approval.since, reason=approval.reason
+        )
+        return view(done)
 
     def reject_order(order_id: _Order, refusal: Annotated[orders.Rejection, Body()]) -> OrderView:
         return view(services.commands.reject(order_id, refusal.reason, caller().by, since=refusal.since))
 
     def resolve_purchase(order_id: _Order, resolution: Annotated[orders.Resolution, Body()]) -> OrderView:
-        by, nothing, attempt = caller().by, resolution.not_placed, resolution.attempt
+        by, nothing = caller().by, resolution.not_placed
+        attempt, reason = resolution.attempt, resolution.reason
         if nothing is not None:
-            done = services.commands.resolve_not_placed(order_id, by, place_again=nothing.place_again, attempt=attempt)
-            return view(done)
-        if resolution.delivered is not None:
-            return view(services.commands.resolve_delivered(order_id, resolution.delivered, by))
-        return view(services.commands.resolve_placed_as(order_id, resolution.placed_as or "", by, attempt=attempt))
+            again = nothing.place_again
+            done = services.commands.resolve_not_placed(order_id, by, place_again=again, attempt=attempt, reason=reason)
+        elif resolution.delivered is not None:
+            done = services.commands.resolve_delivered(order_id, resolution.delivered, by, reason=reason)
+        else:
+            bought = resolution.placed_as or ""
+            done = services.commands.resolve_placed_as(order_id, bought, by, attempt=attempt, reason=reason)
+        return view(done)
 
     def release_number(
         order_id: _Order, value: Annotated[PathNumber, Path()], given: Annotated[orders.GiveBack, Body()]
     ) -> OrderView:
-        return view(services.commands.release_number(order_id, given.confirmed(value), caller().by))
+        by, confirmed = caller().by, given.confirmed(value)
+        return view(services.commands.release_number(order_id, confirmed, by, reason=given.reason))
 
-    def erase_order(order_id: _Order) -> OrderView:
-        return view(services.commands.erase(order_id, caller().by))
+    def erase_order(order_id: _Order, erasure: Annotated[orders.Erasure, Body()] = _NO_REASON) -> OrderView:
+        return view(services.commands.erase(order_id, caller().by, reason=erasure.reason))
 
     return [approve_order, reject_order, resolve_purchase, release_number, erase_order]

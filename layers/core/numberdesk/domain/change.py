@@ -48,5 +48,10 @@ class Change(Record):
         )
 
 
+def because(reason: str | None) -> dict[str, JsonValue]:
+    """Return what a change's data holds of a person's reason: nothing if none was given."""
+    return {} if reason is None else {"reason": reason}
+
+
 Step = tuple[Order, list[Change]]
 """An order after something happened, and the changes."""

@@ -24,7 +24,7 @@ from numberdesk.domain import (
     states,
     steady,
 )
-from numberdesk.domain.change import Change
+from numberdesk.domain.change import Change, because
 from numberdesk.domain.order import Asset
 from numberdesk.domain.schedule import schedule
 from numberdesk.domain.snapshot import Snapshot
@@ -189,7 +189,9 @@ def _close(polled: _Progress, now: datetime) -> None:
     polled.take(comments.close(polled.order))
 
 
-def end_with(order: Order, values: Sequence[str], by: str, now: datetime, rules: Rules) -> Step:
+def end_with(
+    order: Order, values: Sequence[str], by: str, now: datetime, rules: Rules, *, reason: str | None = None
+) -> Step:
     """End an order with what a person says was delivered, beside what polls could read."""
     merged = {asset.value: asset for asset in order.assets}
     for value in values:
@@ -207,6 +209,7 @@ def end_with(order: Order, values: Sequence[str], by: str, now: datetime, rules:
         "by": by,
         "numbers": len(values),
         "first_numbers": list(values[:_FIRST]),
+        **because(reason),
     }
     ended = _Progress(costs.settle(delivered), [Change.of(ChangeKind.PURCHASE_RESOLVED, data)])
     snapshot = Snapshot(order.provider_order_id or "", Phase.ENDED, order.provider_status or "")

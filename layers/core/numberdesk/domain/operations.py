@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from numberdesk.domain import costs
-from numberdesk.domain.change import Change
+from numberdesk.domain.change import Change, because
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import Operation, earliest
 from numberdesk.domain.statuses import AssetState, ChangeKind, OperationKind, OperationState, OrderState
@@ -168,15 +168,21 @@ def due_at(operation: Operation) -> datetime:
     return operation.not_before or operation.asked_at
 
 
-def cancelled_by(order: Order) -> str | None:
-    """Return who asked to cancel the order, or all of its sub orders; none if nobody did."""
+def cancellation(order: Order) -> Operation | None:
+    """Return the request to cancel the order, or that of its first sub order if all are to be cancelled; none if there is none."""
     asked = {
-        operation.sub_order_id: operation.by
+        operation.sub_order_id: operation
         for operation in reversed(order.operations)
         if operation.kind is OperationKind.CANCEL and operation.state is not OperationState.REJECTED
     }
     parts = [asked.get(sub_order.id) for sub_order in order.sub_orders]
     return asked.get(None) or (parts[0] if parts and all(parts) else None)
+
+
+def cancelled_by(order: Order) -> str | None:
+    """Return who asked to cancel the order, or all of its sub orders; none if nobody did."""
+    asked = cancellation(order)
+    return asked.by if asked else None
 
 
 def close(order: Order, now: datetime) -> Step:
@@ -222,6 +228,7 @@ def covering(order: Order, requirement: Requirement, number: str | None = None) 
 def describe(order: Order, operation: Operation) -> dict[str, object]:
     """Describe an operation for programs, without any value."""
     said: dict[str, object] = {"operation_id": operation.id, "operation": operation.kind.value, "by": operation.by}
+    said |= because(operation.reason)
     for name in ("sub_order_id", "number", "group_id", "comment_id", "duplicate_id"):
         if (value := getattr(operation, name)) is not None:
             said[name] = value

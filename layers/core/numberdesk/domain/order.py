@@ -226,6 +226,8 @@ class Operation(Record):
     kind: OperationKind
     by: str
     """Who requested it: an IAM principal, `order` (it came with the order), `profile` or `policy`."""
+    reason: str | None = None
+    """Why, if that person gave a reason."""
     asked_at: Instant
     state: OperationState = OperationState.WAITING
     sub_order_id: str | None = None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from numberdesk.domain import steady
-from numberdesk.domain.change import Change
+from numberdesk.domain.change import Change, because
 from numberdesk.domain.statuses import OPEN_ASSETS, AssetState, ChangeKind, OperationKind, OperationState, OrderState
 from numberdesk.domain.steady import Transition
 
@@ -101,9 +101,9 @@ def fold(before: Order, order: Order, now: datetime, *, unannounced: bool) -> St
 def _ended(order: Order, sub_order_id: str, now: datetime, *, unannounced: bool) -> Change:
     gone = [asset for asset in order.assets if asset.sub_order_id == sub_order_id and asset.state in _GONE]
     missed = any(deadline.value <= now for deadline in order.deadlines if deadline.sub_order_id == sub_order_id)
-    asked_by = next(
+    asked_for = next(
         (
-            operation.by
+            operation
             for operation in reversed(order.operations)
             if operation.kind is OperationKind.CANCEL
             and operation.state is not OperationState.REJECTED
@@ -118,8 +118,9 @@ def _ended(order: Order, sub_order_id: str, now: datetime, *, unannounced: bool)
         "state": (OrderState.CANCELLED if was_cancelled else OrderState.FAILED).value,
         "numbers": len(gone),
         "first_numbers": [asset.value for asset in gone[:_FIRST]],
-        "unannounced": unannounced and not missed and not asked_by,
+        "unannounced": unannounced and not missed and not asked_for,
         "deadline_missed": missed,
-        "asked_by": asked_by,
+        "asked_by": asked_for.by if asked_for else None,
+        **because(asked_for.reason if asked_for else None),
     }
     return Change.of(ChangeKind.SUB_ORDER_ENDED, data, notify=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid5
 
 from numberdesk.domain import costs, deadlines, operations
-from numberdesk.domain.change import Change
+from numberdesk.domain.change import Change, because
 from numberdesk.domain.lists import metadata_key
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import OWN, Approval, Asset, Attempt, Hold, Order, Requirement, earliest
@@ -119,8 +119,18 @@ def receive(
     return order, changes
 
 
-def cancel(order: Order, by: str, now: datetime, *, rejected_because: str | None = None) -> Step:
-    """Cancel an order for which nothing was bought. `rejected_because` is a person's reason for rejecting a held order."""
+def cancel(
+    order: Order, by: str, now: datetime, *, rejected_because: str | None = None, reason: str | None = None
+) -> Step:
+    """Cancel an order for which nothing was bought.
+
+    Args:
+        order: the order.
+        by: who asked for it.
+        now: the present.
+        rejected_because: a person's reason for rejecting a held order.
+        reason: a person's reason for any other cancellation.
+    """
     over = nothing_bought(order).with_(
         state=OrderState.CANCELLED,
         ended_at=now,
@@ -141,6 +151,7 @@ def cancel(order: Order, by: str, now: datetime, *, rejected_because: str | None
     }
     if rejected_because is not None:
         data["rejected_because"] = rejected_because
+    data |= because(reason)
     return over, [Change.of(ChangeKind.ORDER_CANCELLED, data), *closed]
 
 
@@ -227,7 +238,14 @@ def approval(order: Order) -> Approval | None:
     return next((each for each in order.approvals if each.kind is HoldKind.LIMIT), None)
 
 
-def approve(order: Order, by: str, now: datetime, *, most: Mapping[str, Decimal] | None = None) -> Step:
+def approve(
+    order: Order,
+    by: str,
+    now: datetime,
+    *,
+    most: Mapping[str, Decimal] | None = None,
+    reason: str | None = None,
+) -> Step:
     """Record a person's approval of a held order: for the hold's quote, and for at most `most` by currency, if given."""
     if order.hold is None:
         return order, []
@@ -246,6 +264,7 @@ def approve(order: Order, by: str, now: datetime, *, most: Mapping[str, Decimal]
         "why": order.hold.why,
         "quote": approved.quote.model_dump(mode="json") if approved.quote else None,
         "most": approved.most,
+        **because(reason),
     }
     return free, [Change.of(ChangeKind.ORDER_APPROVED, data)]
 

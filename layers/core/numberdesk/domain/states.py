@@ -6,7 +6,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 from numberdesk.domain import costs, numbers, operations, parts, steady
-from numberdesk.domain.change import ALL_OR_NOTHING, Change
+from numberdesk.domain.change import ALL_OR_NOTHING, Change, because
 from numberdesk.domain.fitting import misfit
 from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem, Partial
 from numberdesk.domain.statuses import (
@@ -220,7 +220,7 @@ def move(
     """
     if state is order.state:
         return order, []
-    asked_for = operations.cancelled_by(order)
+    asked_for = operations.cancellation(order)
     moved = order.with_(
         state=state,
         ended_at=(order.ended_at or now) if state in ENDED else None,
@@ -257,8 +257,9 @@ def move(
         case OrderState.CANCELLED:
             data |= {
                 "deadline_missed": missed,
-                "asked_by": asked_for,
+                "asked_by": asked_for.by if asked_for else None,
                 "unannounced": unannounced and not missed and not asked_for,
+                **because(asked_for.reason if asked_for else None),
             }
             changes.append(Change.of(ChangeKind.ORDER_CANCELLED, data, notify=True))
         case OrderState.DELETED:

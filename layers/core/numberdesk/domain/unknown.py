@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from numberdesk.domain.change import Change
+from numberdesk.domain.change import Change, because
 from numberdesk.domain.outcome import nothing_bought, placed
 from numberdesk.domain.placing import cancel
 from numberdesk.domain.schedule import schedule
@@ -38,16 +38,24 @@ def try_again(order: Order, now: datetime) -> Step:
     return again, [Change.of(ChangeKind.PLACING_ABANDONED, data)]
 
 
-def placed_as(order: Order, provider_order_id: str, provider_status: str | None, by: str, now: datetime) -> Step:
+def placed_as(
+    order: Order,
+    provider_order_id: str,
+    provider_status: str | None,
+    by: str,
+    now: datetime,
+    *,
+    reason: str | None = None,
+) -> Step:
     """Record a person's answer that a purchase at the provider is this order's."""
     bought, changes = placed(order, provider_order_id, provider_status, now, found=True)
-    data = {"answer": "placed_as", "by": by, "provider_order_id": provider_order_id}
+    data = {"answer": "placed_as", "by": by, "provider_order_id": provider_order_id, **because(reason)}
     return bought, [Change.of(ChangeKind.PURCHASE_RESOLVED, data), *changes]
 
 
-def not_placed(order: Order, by: str, now: datetime, *, place_again: bool) -> Step:
+def not_placed(order: Order, by: str, now: datetime, *, place_again: bool, reason: str | None = None) -> Step:
     """Record a person's answer that nothing was bought: the order is placed again, or cancelled."""
-    data = {"answer": "not_placed", "by": by, "place_again": place_again}
+    data = {"answer": "not_placed", "by": by, "place_again": place_again, **because(reason)}
     change = Change.of(ChangeKind.PURCHASE_RESOLVED, data)
     clear = order.with_(
         had_unknown_outcome=False,
@@ -57,7 +65,7 @@ def not_placed(order: Order, by: str, now: datetime, *, place_again: bool) -> St
         confirmed_not_purchased_at=now,
     )
     if not place_again:
-        over, changes = cancel(clear, by, now)
+        over, changes = cancel(clear, by, now, reason=reason)
         return over, [change, *changes]
     again = nothing_bought(clear).with_(
         state=OrderState.RECEIVED, assets=(), next_try_at=now, wake_at=now, next_poll_at=None, waiting_since=now

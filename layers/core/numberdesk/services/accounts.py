@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from uuid import NAMESPACE_URL, uuid5
 
 from numberdesk.domain import wording
+from numberdesk.domain.change import because
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.statuses import ChangeKind
@@ -36,13 +37,14 @@ class AccountDesk:
         """List the accounts whose credentials were read once."""
         return [account for account in self.store.accounts() if account.read_at is not None]
 
-    def retire(self, provider: str, name: str, by: str, *, force: bool) -> Account:
+    def retire(self, provider: str, name: str, by: str, *, force: bool, reason: str | None = None) -> Account:
         """Retire an account: it is no longer compared with the records, and nothing more is bought with it.
 
         Args:
             provider: whose.
             name: the account's.
             by: the principal who asks.
+            reason: why; it stands in the account's ledger.
             force: also where orders of it are open. Those at the provider are followed on; those that wait are held.
 
         Raises:
@@ -57,9 +59,9 @@ class AccountDesk:
                 "at the provider are followed on, and those that wait are held"
             )
             raise ProblemError(Problem.ACCOUNT_IN_USE, detail)
-        return self._turned(self.store.retire(self._entry(account, ChangeKind.ACCOUNT_RETIRED, by)), account)
+        return self._turned(self.store.retire(self._entry(account, ChangeKind.ACCOUNT_RETIRED, by, reason)), account)
 
-    def reinstate(self, provider: str, name: str, by: str) -> Account:
+    def reinstate(self, provider: str, name: str, by: str, *, reason: str | None = None) -> Account:
         """Use a retired account again: orders that are held for it go on within minutes.
 
         Raises:
@@ -68,7 +70,8 @@ class AccountDesk:
         account = self._get(provider, name)
         if account.retired_at is None:
             return account
-        return self._turned(self.store.reinstate(self._entry(account, ChangeKind.ACCOUNT_REINSTATED, by)), account)
+        entry = self._entry(account, ChangeKind.ACCOUNT_REINSTATED, by, reason)
+        return self._turned(self.store.reinstate(entry), account)
 
     def _get(self, provider: str, name: str) -> Account:
         account = self.store.account(provider, name)
@@ -92,7 +95,7 @@ class AccountDesk:
             if after is None or len(found) > _MAX_NAMED:
                 return found
 
-    def _entry(self, account: Account, kind: ChangeKind, by: str) -> Entry:
+    def _entry(self, account: Account, kind: ChangeKind, by: str, reason: str | None) -> Entry:
         now = self.clock.now()
         subject = f"account/{account.provider}/{account.name}"
         position = f"{instant_text(now)}.{kind.value}"
@@ -106,5 +109,5 @@ class AccountDesk:
             correlation_id=f"account-{instant_text(now)}",
             provider=account.provider,
             account=account.name,
-            data={"by": by},
+            data={"by": by, **because(reason)},
         )

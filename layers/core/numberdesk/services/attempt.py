@@ -155,13 +155,13 @@ class Attempt:
         self._write(order, step)
 
     def _is_over(self, order: Order) -> bool:
-        wish = operations.cancelled_by(order)
+        wish = operations.cancellation(order)
         if wish is None:
             return False
         now = self.desk.clock.now()
         if not order.had_unknown_outcome:
             # Asked for while a purchase was under way that came to nothing.
-            self._write(order, lambda it: placing.cancel(it, wish, now))
+            self._write(order, lambda it: placing.cancel(it, wish.by, now, reason=wish.reason))
             return True
         # The first attempt may have bought all the same: no second one is made, and the wish waits until that is known.
         why, rules = "a second attempt is not made: somebody asked to cancel the order", self.desk.rules(order)

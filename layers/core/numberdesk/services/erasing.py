@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from numberdesk.domain import gate
-from numberdesk.domain.change import Change
+from numberdesk.domain.change import Change, because
 from numberdesk.domain.statuses import ChangeKind
 from numberdesk.services.desk import what_broke
 from numberdesk.services.uploads import VALID
@@ -35,11 +35,11 @@ _MARKS = "erased/"
 ACTOR = "reconcile_inventory"
 
 
-def mark_erased(order: Order, by: str, now: datetime) -> tuple[Order, Change]:
+def mark_erased(order: Order, by: str, now: datetime, *, reason: str | None = None) -> tuple[Order, Change]:
     """Mark an order that is over as erased, so that nothing personal is kept with it from now on."""
     again = tuple(now + later for later in AGAIN)
     return order.with_(erased_at=now, metadata_key=None, erasures_due=again), Change.of(
-        ChangeKind.PERSONAL_DATA_ERASED, {"by": by}
+        ChangeKind.PERSONAL_DATA_ERASED, {"by": by, **because(reason)}
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from numberdesk.domain import gate, ledger, wording
+from numberdesk.domain.change import because
 from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.messages.desk import placing_resumed, placing_stopped
@@ -67,7 +68,9 @@ class GateDesk:
         text = placing_resumed(by, reason) if is_open else placing_stopped(by, reason)
         return self._put(after, kind, by, now, {"by": by, "reason": reason}, text)
 
-    def confirm(self, *, search_until: datetime | None, by: str, without: Sequence[str] = ()) -> Placing:
+    def confirm(
+        self, *, search_until: datetime | None, by: str, without: Sequence[str] = (), reason: str | None = None
+    ) -> Placing:
         """Confirm a restored table: from here on orders are placed from it.
 
         An order that it does not know is looked for before it is placed, until `search_until`; by default as long as a queue
@@ -94,7 +97,12 @@ class GateDesk:
         after = before.with_(
             version=before.version + 1, table_id=self.store.table_id(), confirmed_at=now, search_until=until
         )
-        data = {"by": by, "search_until": instant_text(until), "without": sorted(set(view.not_compared) & set(without))}
+        data = {
+            "by": by,
+            "search_until": instant_text(until),
+            "without": sorted(set(view.not_compared) & set(without)),
+            **because(reason),
+        }
         return self._put(after, ChangeKind.RESTORE_CONFIRMED, by, now, data, "")
 
     def _view(self, state: Gate) -> Placing:

@@ -50,6 +50,18 @@ class OfSubOrder(Given):
     sub_order_id: Id | None = None
 
 
+_STAYS = "is not erased: write nothing personal."
+REASON_STAYS = f"It stands in the order's ledger, in its event and in what people are sent, and {_STAYS}"
+REASON_KEPT = f"Why. It stands in the ledger and {_STAYS}"
+Reason = Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class Reasoned(Given):
+    """What is done to an order with a reason, if a person gives one."""
+
+    reason: Reason | None = Field(default=None, description=f"Why. {REASON_STAYS}")
+
+
 class Out(BaseModel):
     """What goes out."""
 

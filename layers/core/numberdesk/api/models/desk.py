@@ -8,7 +8,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, JsonValue, TypeAdapter
 
-from numberdesk.api.models.base import Count, Listing, Out, Switch
+from numberdesk.api.models.base import REASON_KEPT, Count, Listing, Out, Reason, Switch
 from numberdesk.domain.model import Given, GivenInstant, Instant
 from numberdesk.services.placing_gate import Placing
 from numberdesk.services.ports import Account as KnownAccount
@@ -39,6 +39,7 @@ class ConfirmRestore(Given):
         default_factory=list,
         description="Accounts, as provider/account, that need not be compared: those that can no longer be read.",
     )
+    reason: Reason | None = Field(default=None, description=REASON_KEPT)
 
 
 class PlacingView(Out):
@@ -72,6 +73,13 @@ class Retire(Given):
         default=False,
         description="Also where orders of it are open: those at the provider are still followed, those that wait are held.",
     )
+    reason: Reason | None = Field(default=None, description=REASON_KEPT)
+
+
+class Reinstate(Given):
+    """That a retired account is used again."""
+
+    reason: Reason | None = Field(default=None, description=REASON_KEPT)
 
 
 class AccountView(Out):

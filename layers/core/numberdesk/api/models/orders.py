@@ -7,7 +7,17 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from numberdesk.api.models.base import NUMBER, Listing, OfSubOrder, Out, Provider, Switch
+from numberdesk.api.models.base import (
+    NUMBER,
+    REASON_STAYS,
+    Listing,
+    OfSubOrder,
+    Out,
+    Provider,
+    Reason,
+    Reasoned,
+    Switch,
+)
 from numberdesk.domain import request
 from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.lists import Summary, attention
@@ -65,7 +75,7 @@ class OnIt(Given):
     until: GivenInstant = Field(description="Within the next 31 days.")
 
 
-class Cancel(OfSubOrder):
+class Cancel(OfSubOrder, Reasoned):
     """What is to be cancelled: a sub order, or the order."""
 
 
@@ -77,7 +87,7 @@ class _Decision(Given):
     )
 
 
-class ApprovalTerms(_Decision):
+class ApprovalTerms(_Decision, Reasoned):
     """That a held order may go on. Beyond a limit that holds for what its hold shows, with the tolerance of `SpendingLimits`."""
 
     most: Annotated[dict[Currency, Amount], Field(min_length=1, max_length=20)] | None = Field(
@@ -91,9 +101,7 @@ class ApprovalTerms(_Decision):
 class Rejection(_Decision):
     """Why a held order is not to be placed."""
 
-    reason: Annotated[str, Field(min_length=1, max_length=500)] = Field(
-        description="It stands in the order's ledger, in its event and in what people are sent, and is not erased: write nothing personal."
-    )
+    reason: Reason = Field(description=REASON_STAYS)
 
 
 class NotPlaced(Given):
@@ -102,10 +110,10 @@ class NotPlaced(Given):
     place_again: Switch = Field(description="Whether the order is placed anew; otherwise it is cancelled.")
 
 
-class Resolution(Given):
+class Resolution(Reasoned):
     """What became of a purchase with an unknown outcome: exactly one of these."""
 
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 2})
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 3})
 
     placed_as: Id | None = Field(
         default=None, description="The provider's id of the order that is the purchase. It is looked up there first."
@@ -132,7 +140,7 @@ class Resolution(Given):
         return self
 
 
-class GiveBack(Given):
+class GiveBack(Reasoned):
     """The confirmation that a number or keyword is to be given back for good."""
 
     confirm: Annotated[str, Field(pattern=NUMBER)] = Field(
@@ -152,6 +160,10 @@ class GiveBack(Given):
             )
             raise ProblemError(Problem.INVALID, "nothing was given back", [issue])
         return self.confirm
+
+
+class Erasure(Reasoned):
+    """That the personal data of an order is to be erased."""
 
 
 class OrderList(Listing[Summary]):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from numberdesk.domain.wording import instant, listed, provider_name, subject, where, who
+from numberdesk.domain.wording import because, instant, listed, provider_name, subject, where, who
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,4 +57,9 @@ def why_cancelled(fact: Fact) -> str:
     """Say why an order or a part of it was cancelled."""
     if fact.data["deadline_missed"]:
         return "because a deadline for its requirements was missed"
-    return f"as {who(fact.data['asked_by'])} asked" if fact.data["asked_by"] else "at the provider"
+    return f"as {who(fact.data['asked_by'])} asked{given_reason(fact)}" if fact.data["asked_by"] else "at the provider"
+
+
+def given_reason(fact: Fact) -> str:
+    """Give the reason of the person who asked for it, for the end of a part of a sentence; empty if there is none."""
+    return because(fact.data.get("reason") or "")

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from numberdesk.domain.change import ALL_OR_NOTHING
-from numberdesk.domain.messages.fact import ORDER_AGAIN, UNANNOUNCED, Fact, why_cancelled
+from numberdesk.domain.messages.fact import ORDER_AGAIN, UNANNOUNCED, Fact, given_reason, why_cancelled
 from numberdesk.domain.statuses import ChangeKind, RequirementState
 from numberdesk.domain.text import joined, paragraph, quoted
 from numberdesk.domain.wording import MAX_NAME, because, count, instant, listed, reason, shown, time_left, who
@@ -104,7 +104,7 @@ def _cancelled(fact: Fact) -> str:
         by = who(fact.data["asked_by"])
         if (given := fact.data.get("rejected_because")) is not None:
             return f"{fact.who} was rejected by {by} before anything was bought{because(given)}."
-        return f"{fact.who} was cancelled before anything was bought, as {by} asked."
+        return f"{fact.who} was cancelled before anything was bought, as {by} asked{given_reason(fact)}."
     unannounced = UNANNOUNCED if fact.data["unannounced"] else ""
     return f"{fact.who} was cancelled {why_cancelled(fact)}; nothing was delivered.{unannounced} {ORDER_AGAIN}it."
 
@@ -150,7 +150,7 @@ def _stuck(fact: Fact) -> str:
 
 def _erased(fact: Fact) -> str:
     return (
-        f"{fact.who}: its personal data was erased, as {who(fact.data['by'])} asked. Events and e-mails that went out, dead letters and the "
+        f"{fact.who}: its personal data was erased, as {who(fact.data['by'])} asked{given_reason(fact)}. Events and e-mails that went out, dead letters and the "
         "provider's own records still have it."
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from numberdesk.domain.messages.fact import UNANNOUNCED, Fact
+from numberdesk.domain.messages.fact import UNANNOUNCED, Fact, given_reason
 from numberdesk.domain.order import OWN, duration_text
 from numberdesk.domain.request import parse_duration
 from numberdesk.domain.statuses import ChangeKind
@@ -189,6 +189,11 @@ def _operation(fact: Fact) -> str:
     return _OPERATIONS[fact.data["operation"]].format(requirements=fact.requirements or "requirements", **ids)
 
 
+def _reason_given(fact: Fact) -> str:
+    """Say in a sentence of its own why somebody asked for it; empty if no reason was given."""
+    return f" That person gave a reason{given}." if (given := given_reason(fact)) else ""
+
+
 _AFTER_REJECTION = {
     "supply": "Correct them and supply them again.",
     "group": "Check the group at the provider, and name a fulfilled one.",
@@ -208,7 +213,7 @@ def _operation_rejected(fact: Fact) -> str:
     todo = _AFTER_REJECTION.get(fact.data["operation"], "Check the order at the provider.")
     return (
         f"{fact.who}: {_operation(fact)} for {_scope(fact)}, asked for by {who(fact.data['by'])}, was not taken: "
-        f"{reason(fact.data['outcome'])}. {todo}"
+        f"{reason(fact.data['outcome'])}.{_reason_given(fact)} {todo}"
     )
 
 
@@ -223,8 +228,8 @@ def _operation_waiting(fact: Fact) -> str:
         )
     why = reason(fact.data["outcome"]) or "it has not been tried yet"
     return (
-        f"{fact.who}: {_operation(fact)} for {_scope(fact)}, asked for by {who(fact.data['by'])} on {fact.instant('asked_at')}, waits: {why}. "
-        f"{todo}. numberdesk retries automatically, less often the longer it waits, and at once when the order is synced through "
+        f"{fact.who}: {_operation(fact)} for {_scope(fact)}, asked for by {who(fact.data['by'])} on {fact.instant('asked_at')}, waits: {why}."
+        f"{_reason_given(fact)} {todo}. numberdesk retries automatically, less often the longer it waits, and at once when the order is synced through "
         "numberdesk's API; other orders continue."
     )
 
@@ -238,7 +243,7 @@ def _extension_requested(fact: Fact) -> str:
 
 def _number_released(fact: Fact) -> str:
     return (
-        f"{fact.who}: {quoted(fact.data.get('number', ''))} was given back to the provider, as {who(fact.data['by'])} asked; it costs nothing "
+        f"{fact.who}: {quoted(fact.data.get('number', ''))} was given back to the provider, as {who(fact.data['by'])} asked{given_reason(fact)}; it costs nothing "
         "after the period that is paid for."
     )
 

@@ -105,7 +105,7 @@ class CorrespondenceCommands(Editor):
 
         return self._edit(order_id, by, edit)
 
-    def erase(self, order_id: str, by: str) -> Order:
+    def erase(self, order_id: str, by: str, *, reason: str | None = None) -> Order:
         """Erase everything personal of an order that is over: its message, values, comments, notifications, files.
 
         The ledger stays and still replays: it never held any of it. Copies on the bus, in e-mails, in dead-letter queues and at the
@@ -119,7 +119,7 @@ class CorrespondenceCommands(Editor):
                 )
             if order.erased_at is not None:
                 return Edit(order, (), {})
-            after, change = erasing.mark_erased(order, by, now)
+            after, change = erasing.mark_erased(order, by, now, reason=reason)
             return Edit(after, (change,), {})
 
         eraser = erasing.Eraser(self.desk.store, self.uploads.files)

@@ -47,7 +47,7 @@ class Editor:
     """Edits orders.
 
     Every command raises ProblemError where it is not taken, and gives the order as it is after it was. `by` is the principal who
-    asks; it stands in the ledger.
+    asks; it stands in the ledger, as does the `reason` that some commands take.
     """
 
     desk: Desk
@@ -113,11 +113,13 @@ def new_operation(
     requirement_ids: tuple[str, ...] = (),
     group_id: str | None = None,
     comment_id: str | None = None,
+    reason: str | None = None,
 ) -> Operation:
     return Operation(
         id=operations.next_id(order),
         kind=kind,
         by=by,
+        reason=reason,
         asked_at=now,
         sub_order_id=sub_order_id,
         number=number,

@@ -46,6 +46,7 @@ class MoneyCommands(Editor):
         *,
         most: Mapping[str, Decimal] | None = None,
         since: datetime | None = None,
+        reason: str | None = None,
     ) -> Order:
         """Approve a held order for a person. Beyond a limit that is an approval of what its hold shows.
 
@@ -54,13 +55,14 @@ class MoneyCommands(Editor):
             by: who decides.
             most: by currency, the most that may be due at once, in place of what is shown and the tolerance.
             since: when the hold began that was decided on; none means the present one.
+            reason: why.
         """
 
         def edit(order: Order, now: datetime) -> Edit:
             _require_held(order, since)
             if most is not None and (issues := _wrong_most(order, most)):
                 raise ProblemError(Problem.INVALID, "the order was not approved", issues)
-            return Edit(*placing.approve(order, by, now, most=most), {})
+            return Edit(*placing.approve(order, by, now, most=most, reason=reason), {})
 
         return self._edit(order_id, by, edit)
 
@@ -73,12 +75,21 @@ class MoneyCommands(Editor):
                 # It may have been released and bought after the copy was made: it is looked for first, then cancelled.
                 why = f"it was rejected ({reason}), and is looked for before it is cancelled"
                 free = try_at(order.with_(hold=None, waiting_for=why), now)
-                return self._add_operations(free, [new_operation(order, OperationKind.CANCEL, by, now)], {})
+                wish = new_operation(order, OperationKind.CANCEL, by, now, reason=reason)
+                return self._add_operations(free, [wish], {})
             return Edit(*placing.cancel(order, by, now, rejected_because=reason), {})
 
         return self._edit(order_id, by, edit)
 
-    def resolve_placed_as(self, order_id: str, provider_order_id: str, by: str, *, attempt: int | None = None) -> Order:
+    def resolve_placed_as(
+        self,
+        order_id: str,
+        provider_order_id: str,
+        by: str,
+        *,
+        attempt: int | None = None,
+        reason: str | None = None,
+    ) -> Order:
         """Say which order at the provider is the purchase of one whose outcome is unknown. It is looked up there before it is believed."""
         _require_outcome_unknown(order := self._get(order_id), attempt)
         try:
@@ -90,7 +101,8 @@ class MoneyCommands(Editor):
 
         def edit(order: Order, now: datetime) -> Edit:
             _require_outcome_unknown(order, attempt)
-            return Edit(*unknown.placed_as(order, provider_order_id, shown.provider_status, by, now), {})
+            status = shown.provider_status
+            return Edit(*unknown.placed_as(order, provider_order_id, status, by, now, reason=reason), {})
 
         try:
             return self._edit(order_id, by, edit)
@@ -98,7 +110,15 @@ class MoneyCommands(Editor):
             detail = f"that is the purchase of order {error.order_id}"
             raise ProblemError(Problem.CLAIMED, detail) from None
 
-    def resolve_not_placed(self, order_id: str, by: str, *, place_again: bool, attempt: int | None = None) -> Order:
+    def resolve_not_placed(
+        self,
+        order_id: str,
+        by: str,
+        *,
+        place_again: bool,
+        attempt: int | None = None,
+        reason: str | None = None,
+    ) -> Order:
         """Say that nothing was bought for an order whose outcome is unknown: it is placed anew, or over.
 
         `attempt` is the number of the attempt that was looked for; none means the present one.
@@ -106,21 +126,21 @@ class MoneyCommands(Editor):
 
         def edit(order: Order, now: datetime) -> Edit:
             _require_outcome_unknown(order, attempt)
-            return Edit(*unknown.not_placed(order, by, now, place_again=place_again), {})
+            return Edit(*unknown.not_placed(order, by, now, place_again=place_again, reason=reason), {})
 
         return self._edit(order_id, by, edit)
 
-    def resolve_delivered(self, order_id: str, values: Sequence[str], by: str) -> Order:
+    def resolve_delivered(self, order_id: str, values: Sequence[str], by: str, *, reason: str | None = None) -> Order:
         """Say what an order delivered that is over, and whose delivery could not all be read: it ends with that."""
 
         def edit(order: Order, now: datetime) -> Edit:
             if not order.delivery_unread:
                 raise ProblemError(Problem.NOT_UNKNOWN, "what it delivered is not in doubt")
-            return Edit(*end_with(order, values, by, now, self.desk.rules(order)), {})
+            return Edit(*end_with(order, values, by, now, self.desk.rules(order), reason=reason), {})
 
         return self._edit(order_id, by, edit)
 
-    def release_number(self, order_id: str, value: str, by: str) -> Order:
+    def release_number(self, order_id: str, value: str, by: str, *, reason: str | None = None) -> Order:
         """Give a delivered number or keyword back to the provider. A person's act: nothing here does it by itself."""
 
         def edit(order: Order, now: datetime) -> Edit:
@@ -133,7 +153,8 @@ class MoneyCommands(Editor):
                 for operation in order.operations
             ):
                 return Edit(order, (), {})
-            return self._add_operations(order, [new_operation(order, OperationKind.RELEASE, by, now, number=value)], {})
+            wish = new_operation(order, OperationKind.RELEASE, by, now, number=value, reason=reason)
+            return self._add_operations(order, [wish], {})
 
         return self._edit(order_id, by, edit, ended_too=True)
 

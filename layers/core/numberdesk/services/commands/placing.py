@@ -116,7 +116,7 @@ class PlacingCommands(Editor):
             return []
         return answering.check(message.answers, asked)
 
-    def cancel(self, order_id: str, by: str, *, sub_order_id: str | None = None) -> Order:
+    def cancel(self, order_id: str, by: str, *, sub_order_id: str | None = None, reason: str | None = None) -> Order:
         """Cancel an order: at once if it was not sent, at the provider if it was, and where that is not known yet, once it is."""
 
         def edit(order: Order, now: datetime) -> Edit:
@@ -126,7 +126,7 @@ class PlacingCommands(Editor):
                 and sub_order_id is None
                 and not (order.had_unknown_outcome or possibly_purchased)
             ):
-                return Edit(*placing.cancel(order, by, now), {})
+                return Edit(*placing.cancel(order, by, now, reason=reason), {})
             able = Ability.CANCEL in registry.capabilities(order.provider).abilities
             if order.state in FOLLOWED and not able:
                 name = wording.provider_name(order.provider)
@@ -139,9 +139,8 @@ class PlacingCommands(Editor):
                 for operation in order.operations
             ):
                 return Edit(order, (), {})
-            return self._add_operations(
-                order, [new_operation(order, OperationKind.CANCEL, by, now, sub_order_id=sub_order_id)], {}
-            )
+            wish = new_operation(order, OperationKind.CANCEL, by, now, sub_order_id=sub_order_id, reason=reason)
+            return self._add_operations(order, [wish], {})
 
         return self._edit(order_id, by, edit)
 

@@ -101,7 +101,7 @@ class UnavailableError(ProblemError):
 
 
 _MENDS = {
-    "changed-meanwhile": "Look at it again (`numberdesk explain ORDER`), then decide anew.",
+    "changed-meanwhile": "Read it again, then decide anew.",
     "order-id-reused": "Give the new order another order_id.",
     "order-ended": "The order is over. Submit another one with a new order_id.",
     "not-placed": "Wait until the order is at its provider; `numberdesk explain ORDER` says what it waits for.",

@@ -44,6 +44,8 @@ class ApiTransport(httpx.BaseTransport):
         """Answer a request."""
         path = request.url.raw_path.decode().partition("?")[0].removeprefix("/v1")
         self.requests.append((request.method, path))
+        # Time passes between requests: what was put back onto a queue is seen again from the next instant on.
+        self.world.clock.advance(1)
         if self.before and (answer := self.before(request)):
             return answer
         content = request.read()

@@ -1,0 +1,90 @@
+"""The command `numberdesk`: which stack, which command, and what becomes of its errors."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Annotated
+
+from botocore.exceptions import BotoCoreError, ClientError
+from cyclopts import App, CycloptsError, Group, Parameter
+
+from numberdesk_cli.commands import answers, desk, orders, providers
+from numberdesk_cli.errors import DeskError, Exit, UsageError
+from numberdesk_cli.output import Output
+from numberdesk_cli.session import Session
+from numberdesk_cli.target import Target, aws_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_STACK = Group("Which stack", sort_key=0)
+
+
+def _version() -> str:
+    try:
+        return version("numberdesk")
+    except PackageNotFoundError:
+        return "not installed; run from its folder"
+
+
+app = App(
+    name="numberdesk",
+    help="Work with numberdesk: orders, requirements, deadlines, money, and what needs a person.",
+    version=_version,
+    help_format="plaintext",
+)
+for part in (orders, answers, providers, desk):
+    part.register(app)
+app.register_install_completion_command()
+
+make_session: Callable[[Callable[[], Target], Output], Session] = Session
+"""For tests."""
+
+
+@app.meta.default
+def launch(
+    *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+    stack: Annotated[
+        str | None, Parameter(group=_STACK, help="The stack's name (or NUMBERDESK_STACK; by default numberdesk).")
+    ] = None,
+    profile: Annotated[str | None, Parameter(group=_STACK, help="The AWS profile (or AWS_PROFILE).")] = None,
+    region: Annotated[str | None, Parameter(group=_STACK, help="The AWS region (or AWS_REGION).")] = None,
+    local: Annotated[bool, Parameter(group=_STACK, negative="", help="The local stack of `make up`.")] = False,
+    as_json: Annotated[bool, Parameter(name="--json", negative="", help="Print JSON Lines for programs.")] = False,
+) -> int | None:
+    """Run a command."""
+    out = Output(as_json=as_json)
+    command, bound, ignored = app.parse_args(tokens, exit_on_error=False, print_error=False)
+    session = make_session(lambda: Target.given(local=local, stack=stack, profile=profile, region=region), out)
+    try:
+        result: int | None = command(*bound.args, **bound.kwargs, **dict.fromkeys(ignored, session))
+    except DeskError as error:
+        session.out.error(error)
+        return error.exit_code
+    except (BotoCoreError, ClientError) as error:
+        told = aws_error(error)
+        session.out.error(told)
+        return told.exit_code
+    return result
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line, and return its exit code."""
+    try:
+        result = app.meta(
+            list(sys.argv[1:] if arguments is None else arguments),
+            exit_on_error=False,
+            print_error=False,
+            result_action="return_value",
+        )
+    except CycloptsError as error:
+        Output().error(UsageError(f"{error}".replace("\n", " "), "Add --help to see what the command takes."))
+        return Exit.USAGE
+    except BrokenPipeError:
+        # Whoever read the output has seen enough.
+        sys.stderr.close()
+        return Exit.DONE
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    return result if isinstance(result, int) else Exit.DONE

@@ -1,0 +1,1 @@
+"""The commands, by subject. Each reads its arguments, calls the client, and shows the answer."""

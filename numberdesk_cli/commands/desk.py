@@ -1,0 +1,257 @@
+"""The desk itself: placing, accounts, spending, dead letters, webhooks that are handled again."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import App, Parameter
+
+from numberdesk_cli.commands.orders import Flag
+from numberdesk_cli.errors import Exit, UsageError
+from numberdesk_cli.session import Desk
+
+if TYPE_CHECKING:
+    from numberdesk.api.models.desk import AccountView, DeadLetterView, PlacingView, Replayed
+    from numberdesk_cli.session import Session
+
+placing = App(name="placing", help="Whether orders are placed at all.")
+accounts = App(name="accounts", help="The accounts at providers.")
+dead_letters = App(name="dead-letters", help="Messages that could not be handled.")
+
+Queue = Literal["orders", "sync"]
+Reason = Annotated[str | None, Parameter(help="Why. People are told of it; write no personal data.")]
+
+
+def register(app: App) -> None:
+    """Add the commands."""
+    app.command(placing)
+    app.command(accounts)
+    app.command(dead_letters)
+    app.command(replay)
+
+
+# Placing
+
+
+@placing.command
+def status(*, desk: Desk) -> int:
+    """Say whether orders are placed, and if not, why."""
+    _show(desk, desk.client.placing())
+    return Exit.DONE
+
+
+def _show(desk: Session, view: PlacingView) -> None:
+    if desk.out.as_json:
+        desk.out.json(view)
+        return
+    desk.out.line("Orders are placed." if view.placing else f"No order is placed: {view.closed_because}.")
+    if view.by:
+        desk.out.line(
+            f"The switch was turned {'on' if view.open else 'off'} by {view.by}: {view.reason or 'no reason given'}."
+        )
+    if view.restored:
+        desk.out.line("This is a restored table that nobody has confirmed.")
+    if view.not_compared:
+        desk.out.line(f"Not compared with the records yet: {', '.join(view.not_compared)}.")
+
+
+@placing.command(name="close")
+def close(*, reason: Reason = None, dry_run: Flag = False, yes: Flag = False, desk: Desk) -> int:
+    """Stop all placing. Orders are accepted and wait; polls and reminders go on."""
+    if reason is None:
+        raise UsageError(
+            "a reason is needed; nothing was done", "Add --reason TEXT; waiting orders and people are told."
+        )
+    desk.out.note("All placing stops at once. Orders are accepted and wait; polls and reminders go on.", style="")
+    return _turn(desk, is_open=False, reason=reason, dry_run=dry_run, yes=yes)
+
+
+@placing.command(name="open")
+def open_(*, reason: Reason = None, dry_run: Flag = False, yes: Flag = False, desk: Desk) -> int:
+    """Let orders be placed again."""
+    desk.out.note("Orders are placed again within minutes, those that waited first.", style="")
+    return _turn(desk, is_open=True, reason=reason or "", dry_run=dry_run, yes=yes)
+
+
+def _turn(desk: Session, *, is_open: bool, reason: str, dry_run: bool, yes: bool) -> int:
+    if dry_run:
+        desk.out.note("Nothing was done (--dry-run).")
+        return Exit.DONE
+    desk.confirm(f"{'Open' if is_open else 'Close'} placing of {desk.target.name}?", yes=yes)
+    _show(desk, desk.client.turn_placing(is_open=is_open, reason=reason))
+    return Exit.DONE
+
+
+@placing.command(name="confirm-restore")
+def confirm_restore(*, without: list[str] | None = None, dry_run: Flag = False, yes: Flag = False, desk: Desk) -> int:
+    """Let placing go on from a restored table, after you have read InventoryDiffers.
+
+    Args:
+        without: Accounts (provider/account) that can no longer be read and need not be compared.
+    """
+    view = desk.client.placing()
+    _show(desk, view)
+    desk.out.note(
+        "Orders are placed again. What was bought after the backup and is not in the table may be bought twice.",
+        style="",
+    )
+    if dry_run:
+        desk.out.note("Nothing was done (--dry-run).")
+        return Exit.DONE
+    desk.confirm(f"Confirm the restored table of {desk.target.name}?", yes=yes)
+    _show(desk, desk.client.confirm_restore(without=without or ()))
+    return Exit.DONE
+
+
+# Accounts
+
+
+@accounts.command(name="list")
+def list_accounts(*, desk: Desk) -> int:
+    """List the accounts whose credentials could be read once."""
+    desk.out.items(
+        desk.client.accounts(),
+        [
+            ("PROVIDER", lambda it: it.provider),
+            ("ACCOUNT", lambda it: it.account),
+            ("FIRST READ", lambda it: it.read_at),
+            ("RETIRED", lambda it: it.retired_at),
+            ("BY", lambda it: it.retired_by or None),
+        ],
+        none="no account's credentials were read yet",
+    )
+    return Exit.DONE
+
+
+@accounts.command
+def retire(provider: str, account: str, *, force: Flag = False, yes: Flag = False, desk: Desk) -> int:
+    """Take an account out of use. Orders for it are refused or held.
+
+    Args:
+        force: Also where it has open orders: those at the provider are still followed, those that wait are held.
+    """
+    desk.confirm(f"Retire {provider}/{account}?", yes=yes)
+    _show_account(desk, desk.client.retire(provider, account, force=force))
+    return Exit.DONE
+
+
+@accounts.command
+def reinstate(provider: str, account: str, *, yes: Flag = False, desk: Desk) -> int:
+    """Use a retired account again. Orders that wait for it are placed."""
+    desk.confirm(f"Use {provider}/{account} again?", yes=yes)
+    _show_account(desk, desk.client.reinstate(provider, account))
+    return Exit.DONE
+
+
+def _show_account(desk: Session, view: AccountView) -> None:
+    if desk.out.as_json:
+        desk.out.json(view)
+    else:
+        desk.out.line(f"{view.provider}/{view.account} is {'retired' if view.retired_at else 'in use'}.")
+
+
+# Dead letters
+
+
+@dead_letters.command(name="list")
+def list_dead_letters(*, desk: Desk) -> int:
+    """Say how many messages lie in each dead-letter queue, and list them."""
+    for queue in ("orders", "sync"):
+        desk.out.items(
+            ({"queue": queue, **letter.model_dump(mode="json")} for letter in desk.client.dead_letters(queue)),
+            [
+                ("MESSAGE", lambda it: it["message_id"]),
+                ("QUEUE", lambda it: it["queue"]),
+                ("SET ASIDE", lambda it: it["sent_at"]),
+                ("ORDER", lambda it: it["order_id"]),
+                ("REASON", lambda it: it["reason"] or "it failed again and again"),
+            ],
+            none=f"no dead letters of {queue}",
+        )
+    return Exit.DONE
+
+
+@dead_letters.command
+def show(queue: Queue, message_id: str, *, desk: Desk) -> int:
+    """Show a dead letter with its reason and body, which may hold personal data."""
+    found: DeadLetterView | None = next(
+        (letter for letter in desk.client.dead_letters(queue) if letter.message_id == message_id), None
+    )
+    if found is None:
+        raise UsageError(
+            f"{message_id} is not among the dead letters of {queue} that are shown",
+            "`numberdesk dead-letters list` lists them.",
+        )
+    desk.out.fields(
+        found,
+        [
+            ("message", lambda it: it.message_id),
+            ("set aside", lambda it: it.sent_at),
+            ("reason", lambda it: it.reason or "it failed again and again"),
+            ("order", lambda it: it.order_id),
+            ("correlation id", lambda it: it.correlation_id),
+            ("body", lambda it: it.body),
+        ],
+    )
+    return Exit.DONE
+
+
+@dead_letters.command
+def redrive(queue: Queue, *message_ids: str, dry_run: Flag = False, yes: Flag = False, desk: Desk) -> int:
+    """Put dead letters back on their queue: these, or all. An order id buys once, however often it comes."""
+    ids = list(message_ids) or None
+    would = desk.client.redrive(queue, ids, dry_run=True)
+    desk.out.note(
+        f"{len(would.items)} message(s) of {queue} go back{' (and more are left)' if would.more else ''}:", style=""
+    )
+    for each in would.items:
+        desk.out.note(f"  {each.message_id}  {each.order_id or ''}  {each.reason or ''}", style="")
+    if would.not_found:
+        desk.out.note(f"Not found: {', '.join(would.not_found)}", style="")
+    if dry_run or not would.items:
+        desk.out.note("Nothing was done.")
+        return Exit.DONE
+    desk.confirm("Put them back?", yes=yes)
+    # Those that were shown, and none that came meanwhile.
+    done = desk.client.redrive(queue, [each.message_id for each in would.items], dry_run=False)
+    if desk.out.as_json:
+        desk.out.json(done)
+    else:
+        desk.out.line(f"{len(done.items)} put back.")
+    return Exit.DONE
+
+
+def replay(
+    order_id: str | None = None,
+    *webhook_ids: str,
+    unmatched: Annotated[date | None, Parameter(help="In place of an order: a day's webhooks of no order.")] = None,
+    dry_run: Flag = False,
+    yes: Flag = False,
+    desk: Desk,
+) -> int:
+    """Handle stored webhooks again: an order's, or those of a day that belong to no order."""
+    if (order_id is None) == (unmatched is None):
+        raise UsageError("name an order, or a day with --unmatched; nothing was done", "Give one of them.")
+    ids = list(webhook_ids) or None
+
+    def send(*, dry: bool, those: list[str] | None) -> Replayed:
+        if unmatched is not None:
+            return desk.client.replay_unmatched(unmatched, those, dry_run=dry)
+        return desk.client.replay(order_id or "", those, dry_run=dry)
+
+    would = send(dry=True, those=ids)
+    desk.out.note(
+        f"{len(would.webhook_ids)} webhook(s) are handled again; {len(would.skipped)} were too large to be kept.",
+        style="",
+    )
+    if dry_run or not would.webhook_ids:
+        desk.out.note("Nothing was done.")
+        return Exit.DONE
+    desk.confirm("Handle them again?", yes=yes)
+    done = send(dry=False, those=would.webhook_ids)
+    if desk.out.as_json:
+        desk.out.json(done)
+    else:
+        desk.out.line(f"{len(done.webhook_ids)} handled again.")
+    return Exit.DONE

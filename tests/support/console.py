@@ -92,7 +92,7 @@ class Visitor:
     def get(self, path: str, *, status: int = 200, **parameters: str) -> str:
         """Load a page and return its text."""
         answer = self.browser.get(path, params=parameters or None)
-        assert answer.status_code == status, answer.text
+        assert answer.status_code == status, text_of(answer.text)
         self.page = answer.text
         return text_of(self.page)
 
@@ -114,7 +114,7 @@ class Visitor:
         """Send a form as the last page would, and return the text of the page that follows."""
         sent = {"csrf": self.proof(), **(fields or {})}
         answer = self.browser.post(path, data=sent, files=files, headers={"origin": ORIGIN, **(headers or {})})
-        assert answer.status_code == status, answer.text
+        assert answer.status_code == status, text_of(answer.text)
         self.page = answer.text
         return text_of(self.page)
 

@@ -120,7 +120,7 @@ def _read(visit: Visit, key: _Key) -> Profile | None:
 def save(visit: Visit) -> Response:
     """Write a profile, if it is still the one that was seen."""
     key, form, version = _key(visit), visit.form, visit.form.text("version")
-    rows, answers, faults = [], [], {}
+    rows, answers, places, faults = [], [], [], {}
     for index in range(_MAX_ANSWERS):
         prefix = f"a{index}."
         name = form.text(f"{prefix}requirement")
@@ -143,18 +143,30 @@ def save(visit: Visit) -> Response:
         # An answer whose fields were all cleared is deleted.
         if name and value is not None:
             answers.append({"requirement": name, "value": value})
-    shown = [row for row in rows if row["requirement"] or row["value"]]
+            places.append(index)
+    last = max((index for index, row in enumerate(rows) if row["requirement"] or row["value"]), default=-1)
+    shown = rows[: last + 1 + _EMPTY]
     if faults:
         again = FaultsError(faults)
-        return _shown(visit, status=400, error=again, faults=faults, rows=rows[: len(shown) + _EMPTY])
+        return _shown(visit, status=400, error=again, faults=faults, rows=shown)
     try:
         visit.client.put_profile(
             *key, answers, enabled=form.text("enabled") == "yes", version=int(version) if version.isdecimal() else 0
         )
     except ProblemError as error:
-        placed = {field.replace("answers.", "a", 1): message for field, message in issues_of(error)}
-        return _shown(visit, status=error.status, error=error, faults=placed, rows=shown)
+        return _shown(visit, status=error.status, error=error, faults=_placed(error, places), rows=shown)
     return visit.go(_address(key), "The profile was saved. New orders are answered from it while it is enabled.")
+
+
+def _placed(error: ProblemError, places: list[int]) -> dict[str, str]:
+    """Place the API's issues at the rows of the form, some of which were left out of what was sent."""
+    placed = {}
+    for field, message in issues_of(error):
+        _, _, rest = field.partition("answers.")
+        index, _, name = rest.partition(".")
+        row = places[int(index)] if index.isdecimal() and int(index) < len(places) else None
+        placed[field if row is None else f"a{row}.{name.removeprefix('value.')}"] = message
+    return placed
 
 
 def switch(visit: Visit) -> Response:

@@ -9,12 +9,13 @@ from numberdesk.domain.profile import NUMBER_TYPES
 from numberdesk_cli.console.gathering import part
 from numberdesk_cli.console.values import REASON
 from numberdesk_cli.console.visit import issues_of, status_of
-from numberdesk_cli.errors import DeskError, UsageError
+from numberdesk_cli.errors import ProblemError, UsageError
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
     from numberdesk_cli.console.visit import Visit
+    from numberdesk_cli.errors import DeskError
 
 What = Literal["numbers", "keywords", "regions"]
 _WHAT: dict[What, Ability] = {
@@ -90,7 +91,10 @@ def register(visit: Visit) -> Response:
     """Register this stack's webhook."""
     provider, name = visit.path("provider"), visit.path("account")
     event, token = visit.form.text("event") or None, visit.form.text("token") or None
-    made = visit.client.register(provider, account=name, event=event, token=token)
+    try:
+        made = visit.client.register(provider, account=name, event=event, token=token)
+    except ProblemError as error:
+        return _account(visit, status=error.status, error=error)
     return visit.go(f"/providers/{provider}/{name}", f"The webhook for {made.event} was registered.")
 
 

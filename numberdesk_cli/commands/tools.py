@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import httpx
 from cyclopts import App, Parameter
 
+from numberdesk.domain.schema import MESSAGES
 from numberdesk.providers import registry
 from numberdesk.providers.info import WebhookAuth
 from numberdesk.services import receive
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from numberdesk_cli.target import Target
 
 events = App(name="events", help="Events on the bus.")
-_TEST_KEY = "numberdesk trigger"
-"""In place of a public key or token: what was triggered by hand is marked by this key's hash, like any other."""
 
 
 def register(app: App) -> None:
@@ -146,11 +145,10 @@ def _post(desk: Session, provider: str, body: dict[str, Any]) -> None:
 
 def _enqueue(desk: Session, provider: str, account: str, body: dict[str, Any]) -> None:
     """Put a webhook on the sync queue of a deployed stack, marked as a test."""
-    message = receive.message(provider, account, json.dumps(body).encode(), desk.now(), key=_TEST_KEY)
-    message["webhook"]["key"] = "test"
-    desk.target.client("sqs").send_message(
-        QueueUrl=desk.target.output("SyncQueueUrl"), MessageBody=json.dumps(message)
-    )
+    made = receive.message(provider, account, json.dumps(body).encode(), desk.now(), key="")
+    # Only the receiver may send webhooks there. A test webhook is no more than a wake.
+    message = MESSAGES.mark({"test_webhook": {**made["webhook"], "key": "test"}})
+    desk.target.client("sqs").send_message(QueueUrl=desk.target.output("SyncQueueUrl"), MessageBody=json.dumps(message))
     desk.out.line("It is on the sync queue, marked as a test.")
 
 

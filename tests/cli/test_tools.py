@@ -62,7 +62,27 @@ def test_triggered_webhook_polls_the_order_and_is_marked_as_a_test(desk: Command
     # What it says is a hint: the provider's own answer counts.
     assert desk.world.order().state.value == "completed"
     [webhook] = desk.json("orders webhooks order-1")
-    assert webhook["key"] == "test"
+    assert (webhook["key"], webhook["webhook_id"][:5]) == ("test", "test:")
+
+
+def test_test_webhook_never_hides_a_genuine_one(desk: Command) -> None:
+    """Whoever may send to the queue can write any id."""
+    desk.world.telnyx.webhooks(off=True)
+    desk.world.send(body())
+    desk.world.settle()
+    order = desk.world.order()
+    desk.world.clock.advance(10)
+    genuine = desk.world.telnyx.signed_webhook(order.provider_order_id)
+    event_id = json.loads(genuine["body"])["data"]["id"]
+    assert desk(f"trigger telnyx number_order.complete --order order-1 --set data.id={event_id}") == Exit.DONE
+    desk.world.settle()
+    assert desk("replay order-1 --yes") == Exit.DONE
+    desk.world.settle()
+    desk.world.clock.advance(10)
+    before = desk.world.order().version
+    assert desk.world.webhook("/webhooks/telnyx", genuine["headers"], genuine["body"].encode()) == 200
+    desk.world.settle()
+    assert desk.world.order().version > before
 
 
 def test_telnyx_is_signed_as_the_receiver_checks(world: World) -> None:

@@ -61,7 +61,7 @@ def api_role() -> str:
 
 
 def sync_senders() -> Mapping[str, frozenset[str]]:
-    """Return which roles may send which messages to SyncQueue. Anybody may send a wake: the poll verifies it."""
+    """Return which roles may send which messages to SyncQueue. Anybody may send a wake or a test webhook: the poll verifies it."""
     return {
         "bought": frozenset({env("PLACE_ORDER_ROLE_ID")}),
         # The API replays kept webhooks.

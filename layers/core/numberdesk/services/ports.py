@@ -74,9 +74,13 @@ class Receipt:
     received_at: datetime
 
 
+TEST = "test:"
+"""How the id of a test webhook begins, so that it never hides a genuine one of the same id."""
+
+
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """An authenticated webhook as it came. `body` is none where it was too large: then only its hash is kept."""
+    """A webhook as it came, authenticated unless it is a test. `body` is none where it was too large: then only its hash is kept."""
 
     webhook_id: str
     provider: str
@@ -88,6 +92,11 @@ class Webhook:
     reason: str = ""
     """Why it could not be matched, if it could not."""
     body: bytes | None = field(default=None, repr=False)
+
+    @property
+    def is_test(self) -> bool:
+        """Whether an operator made it, and no provider sent it."""
+        return self.webhook_id.startswith(TEST)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,9 @@ def launch(
     ] = None,
     profile: Annotated[str | None, Parameter(group=_STACK, help="The AWS profile (or AWS_PROFILE).")] = None,
     region: Annotated[str | None, Parameter(group=_STACK, help="The AWS region (or AWS_REGION).")] = None,
-    local: Annotated[bool, Parameter(group=_STACK, negative="", help="The local stack of `make up`.")] = False,
+    local: Annotated[
+        bool, Parameter(group=_STACK, negative="", env_var="NUMBERDESK_LOCAL", help="The local stack of `make up`.")
+    ] = False,
     as_json: Annotated[bool, Parameter(name="--json", negative="", help="Print JSON Lines for programs.")] = False,
 ) -> int | None:
     """Run a command."""

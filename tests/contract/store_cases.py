@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     from numberdesk.services import stores
     from numberdesk.services.ports import Page
 
-    class Store(stores.DeskStore, stores.Notices, stores.Outbox, stores.Spending, Protocol):
+    class Store(stores.DeskStore, stores.Notices, stores.Outbox, Protocol):
         """The whole interface of the table."""
 
 
@@ -398,6 +398,12 @@ class StoreContract:
         assert store.spent("telnyx", "default", "2026-11-23") == Spent(numbers=2, cost={"USD": "7"})
         assert store.spent("telnyx", "second", DAY) == Spent(numbers=2, cost={"USD": "9"})
         assert store.spent("telesign", "default", DAY) == Spent()
+        assert store.spent_each([("telnyx", "default"), ("telnyx", "second"), ("telesign", "default")], DAY) == {
+            ("telnyx", "default"): Spent(numbers=5, cost={"EUR": "0.3", "USD": "3.3"}),
+            ("telnyx", "second"): Spent(numbers=2, cost={"USD": "9"}),
+            ("telesign", "default"): Spent(),
+        }
+        assert store.spent_each([], DAY) == {}
 
     def test_currency_can_have_any_name(self, store: Store) -> None:
         odd = {"": "1", "numbers": "2", "a b-c#d:e": "3", "\u20ac": "100"}

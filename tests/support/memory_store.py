@@ -340,6 +340,9 @@ class MemoryStore:
     def spent(self, provider: str, account: str, day: str) -> Spent:
         return _spent(self.sums.get((provider, account, day), {}))
 
+    def spent_each(self, accounts: Sequence[tuple[str, str]], day: str) -> dict[tuple[str, str], Spent]:
+        return {key: self.spent(*key, day) for key in accounts}
+
     def accounts(self) -> list[Account]:
         named = {(order.provider, order.account) for order in self.orders.values()} | set(self.lost or ())
         return [

@@ -114,6 +114,11 @@ class Account:
     """When a person retired it; none while it is in use."""
     retired_by: str = ""
 
+    @property
+    def in_use(self) -> bool:
+        """Whether it is an account, and nobody retired it."""
+        return self.read_at is not None and self.retired_at is None
+
 
 @dataclass(frozen=True, slots=True)
 class Holding:

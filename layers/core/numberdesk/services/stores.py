@@ -225,6 +225,9 @@ class Spending(Protocol):
     def spent(self, provider: str, account: str, day: str) -> Spent:
         """Read what was reserved at an account on a day (UTC, `2026-11-22`)."""
 
+    def spent_each(self, accounts: Sequence[tuple[str, str]], day: str) -> dict[tuple[str, str], Spent]:
+        """Do the same for each of these accounts (provider, name), in one call for a hundred."""
+
 
 class Accounts(Protocol):
     """Accounts at providers, whether placing at one is paused, and whose turn it is to call with it."""
@@ -341,5 +344,7 @@ class Notices(Protocol):
         """Drop what a sum has told."""
 
 
-class DeskStore(Accounts, Gates, Holdings, Ledger, Lists, Webhooks, Orders, Personal, Profiles, Wakes, Protocol):
+class DeskStore(
+    Accounts, Gates, Holdings, Ledger, Lists, Webhooks, Orders, Personal, Profiles, Spending, Wakes, Protocol
+):
     """What of the table those need that share the desk."""

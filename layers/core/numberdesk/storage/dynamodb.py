@@ -240,7 +240,9 @@ class Dynamo:
         )
         return [unmarshal(item) for item in answer["Items"]], answer.get("LastEvaluatedKey")
 
-    def _get_batches(self, keys: Iterable[Key], **more: Any) -> Iterator[Item]:
+    def _get_batches(
+        self, keys: Iterable[Key], plain: Callable[[Mapping[str, Any]], Item] = unmarshal, **more: Any
+    ) -> Iterator[Item]:
         """Yield items by their keys, strongly consistent, in no order; missing ones are left out."""
         rest = iter(keys)
         while batch := [as_key(key) for key in islice(rest, _BATCH_READS)]:
@@ -249,7 +251,7 @@ class Dynamo:
             while batch:
                 wanted: Any = {self._name: {"Keys": batch, "ConsistentRead": True, **more}}
                 answer = self._ask("batch_get_item", RequestItems=wanted)
-                yield from map(unmarshal, answer["Responses"].get(self._name, []))
+                yield from map(plain, answer["Responses"].get(self._name, []))
                 left = answer["UnprocessedKeys"]
                 batch = [dict(key) for key in left[self._name]["Keys"]] if self._name in left else []
                 if batch and not tries.again():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from numberdesk.domain.lists import SHARDS, Summary, memberships
 from numberdesk.services.ports import ConflictError, Page
@@ -76,7 +76,7 @@ class Lists(Dynamo):
         # The index follows the table with a delay: an order that moves may briefly appear at both places.
         keys = [(f"ORDER#{order_id}", "ORDER") for order_id in dict.fromkeys(order_ids)]
         names = {**_SHOWN, "#pk": "pk", "#sk": "sk"}
-        shown = {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names}
+        shown: dict[str, Any] = {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names}
         rows: dict[str, Summary] = {}
         unread: set[str] = set()
         for (pk, _), row in self._readable(self._get_batches(keys, **shown), record_of(Summary)):

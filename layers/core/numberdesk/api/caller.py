@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numberdesk.services.providers import ProviderDesk
     from numberdesk.services.reading import Reading
     from numberdesk.services.spending import SpendingDesk
+    from numberdesk.services.status import StatusDesk
     from numberdesk.services.uploads import Uploads
 
 _MAX_PRINCIPAL = 512
@@ -36,6 +37,7 @@ class Services:
     gate: GateDesk
     accounts: AccountDesk
     spending: SpendingDesk
+    status: StatusDesk
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 
 from numberdesk.api.caller import Caller, Services
 from numberdesk.api.models import desk, providers, today
-from numberdesk.api.models.base import Items, Limit, Listing, NumberType, Provider, QueryNumber, Token, listed
+from numberdesk.api.models.base import Items, Limit, Listing, Month, NumberType, Provider, QueryNumber, Token, listed
 from numberdesk.api.models.requirements import NewFile, NewProfile, NewUpload
 from numberdesk.domain.catalogue import Specification
 from numberdesk.domain.listings import Offer, Owned, Registration
@@ -182,7 +182,17 @@ def _today(services: Services) -> list[Callable[..., Any]]:
     def get_spending() -> today.SpendingView:
         return today.SpendingView.of(services.spending.today())
 
-    return [get_spending]
+    def get_status(
+        month: Annotated[
+            Month | None,
+            Query(
+                description="Of the receipt of the orders that are counted by state, UTC; by default the present one."
+            ),
+        ] = None,
+    ) -> today.StatusView:
+        return today.StatusView.of(services.status.read(month))
+
+    return [get_spending, get_status]
 
 
 def _dead_letters(services: Services) -> list[Callable[..., Any]]:

@@ -167,6 +167,7 @@ def desk_api() -> Api:
     from numberdesk.services.reading import Reading  # noqa: PLC0415
     from numberdesk.services.receive import webhook_keys  # noqa: PLC0415
     from numberdesk.services.spending import SpendingDesk  # noqa: PLC0415
+    from numberdesk.services.status import StatusDesk  # noqa: PLC0415
     from numberdesk.services.uploads import Uploads  # noqa: PLC0415
     from numberdesk.storage.files import Bucket  # noqa: PLC0415
 
@@ -201,6 +202,7 @@ def desk_api() -> Api:
         gate=GateDesk(store, desk.clock, desk.timings),
         accounts=AccountDesk(store, desk.clock),
         spending=SpendingDesk(store, desk.clock, _limits()),
+        status=StatusDesk(store, desk.clock),
     )
     return Api(services, logger)
 

@@ -195,6 +195,14 @@ class Page(Generic[T_co]):
     """What of this part of the list could not be read and is left out: the ids of orders, elsewhere places."""
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many a list has; at least so many where there are `more`."""
+
+    count: int
+    more: bool = False
+
+
 class Files(Protocol):
     """The bucket with people's files."""
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numberdesk.services.ports import (
         Account,
         AccountState,
+        Counted,
         Due,
         Holding,
         Inventory,
@@ -131,6 +132,9 @@ class Lists(Protocol):
             newest_first: in which direction.
             limit: the most orders of a page, at most 100.
         """
+
+    def count(self, partition: str) -> Counted:
+        """Count the places of a list, up to a bound. At most two calls, for which nothing but the number comes back."""
 
     def oldest(self, partition: str) -> datetime | None:
         """The instant at the first place of a list whose places begin with one; none where nobody is in it."""
@@ -250,6 +254,9 @@ class Accounts(Protocol):
     def account_state(self, provider: str, account: str) -> AccountState | None:
         """Whether placing at an account is paused; none if it never was."""
 
+    def account_states(self, accounts: Sequence[tuple[str, str]]) -> dict[tuple[str, str], AccountState]:
+        """Read the same of these accounts (provider, name), in one call for a hundred. Those that never were paused are left out."""
+
     def block(self, entry: Entry, reason: str, probe_at: datetime) -> bool:
         """Pause placing at the entry's account; true for whoever does it first, false if it is paused already."""
 
@@ -286,6 +293,9 @@ class Holdings(Protocol):
 
     def inventory(self, provider: str, account: str) -> Inventory:
         """Read the last comparison of an account."""
+
+    def inventories(self, accounts: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Inventory]:
+        """Read the same of these accounts (provider, name), in one call for a hundred. Those without one are left out."""
 
     def put_inventory(self, provider: str, account: str, inventory: Inventory, entry: Entry | None) -> None:
         """Write what a comparison found, with the ledger entry that tells it, and let the next one begin.

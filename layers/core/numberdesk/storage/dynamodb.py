@@ -257,6 +257,10 @@ class Dynamo:
                 if batch and not tries.again():
                     raise TimeoutError(_HELD_BACK)
 
+    def _records(self, keys: Iterable[Key], read: Callable[[Item], T]) -> dict[Key, T]:
+        """Read items by their keys as records; missing ones, and those that cannot be read, are left out."""
+        return {key: row for key, row in self._readable(self._get_batches(keys), read) if row is not None}
+
     def _page(self, begin: Key, after: str | None, limit: int, read: Callable[[Item], T]) -> Page[T]:
         """Read items of one partition whose sort key has this prefix. The page's cursor is the rest of a sort key."""
         pk, prefix = begin

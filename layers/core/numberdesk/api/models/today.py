@@ -1,4 +1,4 @@
-"""What stands today, at a glance: how much of the limits is reserved."""
+"""How numberdesk stands today, at a glance: what is reserved of the limits, its accounts, what waits, how many orders there are."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -9,7 +9,9 @@ from pydantic import Field
 from numberdesk.api.models.base import Count, Out
 from numberdesk.domain.costs import Allowance, amount_text
 from numberdesk.domain.model import Instant
+from numberdesk.domain.statuses import OrderState
 from numberdesk.services.spending import AccountSpending, Spending
+from numberdesk.services.status import Status
 
 
 class NumbersAllowance(Out):
@@ -86,3 +88,58 @@ def _costs(cost: Mapping[str, Allowance]) -> list[CostAllowance]:
 
 def _shown(value: Decimal | None) -> str | None:
     return None if value is None else amount_text(value)
+
+
+class AccountStatusView(Out):
+    """How an account in use stands."""
+
+    provider: str
+    account: str
+    blocked_since: Instant | None = Field(
+        description="Since when nothing is placed with it; null while it is not blocked."
+    )
+    blocked_because: str | None = Field(description="Why the provider refuses it: its code and its words.")
+    next_probe_at: Instant | None = Field(description="When numberdesk tries again whether it is still blocked.")
+    compared_at: Instant | None = Field(
+        description="When its inventory was last compared with the records of this table; null where it never was."
+    )
+    comparing_fails_since: Instant | None = Field(description="Since when comparing it fails; null where it does not.")
+    differences: dict[str, int] = Field(
+        description="How many differences that comparison found, by kind, as in the event InventoryDiffers; empty where there was none."
+    )
+
+
+class CountView(Out):
+    """How many orders there are."""
+
+    count: Count
+    more: bool = Field(description="Whether there are more: then there are at least as many.")
+
+
+class WaitingView(Out):
+    """Orders that wait for something that should not last."""
+
+    since: Instant = Field(description="Since when the first of them does.")
+    orders: CountView
+
+
+class StatusView(Out):
+    """How numberdesk stands."""
+
+    at: Instant
+    accounts: list[AccountStatusView]
+    waiting: dict[str, WaitingView] = Field(
+        description="Only what something waits for: `unknown` (the outcome of a purchase), `held` (received, and not placed yet), "
+        "`unreadable` (the provider cannot be read), `operation` (something that was asked for is not done yet), `pending` (for longer than "
+        "usual), `not_understood` (something that the provider shows cannot be read)."
+    )
+    open: CountView
+    attention: CountView = Field(description="Those that need a person.")
+    with_deadline: CountView
+    month: str = Field(description="Of the receipt of those that are counted by state, UTC.", examples=["2026-11"])
+    states: dict[OrderState, CountView]
+
+    @classmethod
+    def of(cls, status: Status) -> Self:
+        """Show the status."""
+        return cls.model_validate(status)

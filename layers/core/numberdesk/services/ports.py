@@ -123,6 +123,11 @@ class Account:
     """When a person retired it; none while it is in use."""
     retired_by: str = ""
 
+    @property
+    def in_use(self) -> bool:
+        """Whether it is an account, and nobody retired it."""
+        return self.read_at is not None and self.retired_at is None
+
 
 @dataclass(frozen=True, slots=True)
 class Holding:
@@ -197,6 +202,14 @@ class Page(Generic[T_co]):
     after: str | None = None
     unread: tuple[str, ...] = ()
     """What of this part of the list could not be read and is left out: the ids of orders, elsewhere places."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many a list has; at least so many where there are `more`."""
+
+    count: int
+    more: bool = False
 
 
 class Files(Protocol):

@@ -148,6 +148,9 @@ clean: ## remove everything that make and the local runs created
 
 .venv/ready: requirements/test.txt | .venv/bin/uv
 	@$(UV) pip install --quiet --require-hashes --python .venv -r $<
+	@printf '#!/bin/sh\nPYTHONPATH="%s:%s" exec "%s" -m numberdesk_cli "$$@"\n' \
+		"$(CURDIR)" "$(CURDIR)/layers/core" "$(CURDIR)/.venv/bin/python" > .venv/bin/numberdesk
+	@chmod +x .venv/bin/numberdesk
 	@touch $@
 
 .sam/ready .ministack/ready .audit/ready: .%/ready: requirements/%.txt | .venv/ready

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, TypeAdapter
 
-from docs import examples, limits
+from docs import examples, explained, limits
 from numberdesk.api.document import document
 from numberdesk.api.models.orders import OrderMessage
 from numberdesk.domain import settings
@@ -22,6 +22,7 @@ from numberdesk.domain.order import duration_text
 from numberdesk.domain.settings import Timings
 from numberdesk.domain.statuses import ENDED, EVENTS, MOVES, ChangeKind, OrderState
 from numberdesk.providers import registry
+from numberdesk_cli.commands.orders import lines_of
 from tests.support.stack import template
 
 if TYPE_CHECKING:
@@ -520,12 +521,26 @@ def timing_docs() -> dict[str, str]:
     return said
 
 
+def explain() -> str:
+    """Write what `numberdesk explain` says of an order in each state."""
+    parts = []
+    for title, order, now in explained.orders():
+        told = "\n".join(f"    {line}".rstrip() for line in lines_of(order, now))
+        parts.append(f"## {title}\n\n{told}")
+    intro = (
+        "`numberdesk explain ORDER`, and the console, say why an order is in its state, what it waits for and since when, what comes next, "
+        "and what a person can do now, with its effect and its cost. Here is what they say of an order in each state."
+    )
+    return _page("What an order waits for, in words", intro, *parts)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "order-message.schema.json": order_message_schema,
     "openapi.json": openapi,
     "states.md": states,
     "events.md": events,
     "providers.md": providers,
+    "explain.md": explain,
     "settings.md": all_settings,
     "limits.md": all_limits,
     **{f"providers/{name}.md": partial(provider, name) for name in registry.NAMES},

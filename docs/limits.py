@@ -177,6 +177,11 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
             f"{_ROWS}::test_payloads_of_people_fit_into_one_transaction",
         ),
         _limit(
+            "Orders of one list that `GET /status` counts; beyond that it says that there are more",
+            "{storage.lists.MAX_COUNTED} of each of {domain.lists.SHARDS} partitions",
+            "tests/contract/test_store_lists.py::test_count_of_a_list_is_bounded_and_says_so",
+        ),
+        _limit(
             "A paging token; it is valid for its own list only",
             "2,048 characters",
             f"{_PATHS}::test_token_length_is_bounded",

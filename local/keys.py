@@ -6,10 +6,11 @@ from base64 import b64decode, b64encode
 from dataclasses import asdict, dataclass, fields
 from hashlib import sha256
 from pathlib import Path
-from time import time
 from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from numberdesk_cli.webhooks import telnyx_headers
 
 
 def _secret() -> str:
@@ -62,13 +63,7 @@ class Keys:
 
     def sign(self, body: bytes, at: float | None = None) -> dict[str, str]:
         """Return the headers of a Telnyx webhook with this body, signed at `at` (seconds since 1970, by default now)."""
-        timestamp = str(int(time() if at is None else at))
-        signature = self._signing_key().sign(f"{timestamp}|".encode() + body)
-        return {
-            "content-type": "application/json",
-            "telnyx-timestamp": timestamp,
-            "telnyx-signature-ed25519": b64encode(signature).decode(),
-        }
+        return telnyx_headers(self.telnyx_signing_key, body, at)
 
     def _signing_key(self) -> Ed25519PrivateKey:
         return Ed25519PrivateKey.from_private_bytes(b64decode(self.telnyx_signing_key))

@@ -116,7 +116,7 @@ def _answers(order: OrderView, now: datetime) -> Iterator[Act]:
             f"numberdesk extend {name}",
             f"A comment asks {provider} for more time. It is not sure to be granted; the deadline stays until {provider} moves it.",
         )
-    if at_provider and Ability.COMMENTS in abilities:
+    if at_provider and order.sub_orders and Ability.COMMENTS in abilities:
         yield Act(
             "comment",
             "Write to the reviewers",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from botocore.exceptions import BotoCoreError, ClientError
 from cyclopts import App, CycloptsError, Group, Parameter
 
-from numberdesk_cli.commands import answers, desk, orders, providers
+from numberdesk_cli.commands import answers, desk, orders, providers, running, tools
 from numberdesk_cli.errors import DeskError, Exit, UsageError
 from numberdesk_cli.output import Output
 from numberdesk_cli.session import Session
@@ -34,7 +34,7 @@ app = App(
     version=_version,
     help_format="plaintext",
 )
-for part in (orders, answers, providers, desk):
+for part in (orders, answers, providers, desk, tools, running):
     part.register(app)
 app.register_install_completion_command()
 
@@ -50,7 +50,9 @@ def launch(
     ] = None,
     profile: Annotated[str | None, Parameter(group=_STACK, help="The AWS profile (or AWS_PROFILE).")] = None,
     region: Annotated[str | None, Parameter(group=_STACK, help="The AWS region (or AWS_REGION).")] = None,
-    local: Annotated[bool, Parameter(group=_STACK, negative="", help="The local stack of `make up`.")] = False,
+    local: Annotated[
+        bool, Parameter(group=_STACK, negative="", env_var="NUMBERDESK_LOCAL", help="The local stack of `make up`.")
+    ] = False,
     as_json: Annotated[bool, Parameter(name="--json", negative="", help="Print JSON Lines for programs.")] = False,
 ) -> int | None:
     """Run a command."""

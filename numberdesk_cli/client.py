@@ -29,6 +29,7 @@ from numberdesk.api.models.desk import (
 from numberdesk.api.models.orders import CommentView, NumberView, OrderList, OrderView, Submitted
 from numberdesk.api.models.providers import ProviderView
 from numberdesk.api.models.requirements import NewUpload, OrderRequirementsView
+from numberdesk.api.models.today import SpendingView, StatusView
 from numberdesk.domain.catalogue import Specification
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.listings import Offer, Owned, Registration
@@ -271,6 +272,14 @@ class Client:
         until = search_until and search_until.isoformat()
         body = {"without": list(without), "search_until": until, "reason": reason}
         return self._write(PlacingView, "POST", "placing", "confirm-restore", body=body)
+
+    def spending(self) -> SpendingView:
+        """Say what is reserved of each account's limits today, and what is left of them."""
+        return self._get(SpendingView, "spending")
+
+    def status(self, month: str | None = None) -> StatusView:
+        """Say how numberdesk stands; orders are counted by state for those received in a month (`2026-11`), by default this one."""
+        return self._get(StatusView, "status", query={"month": month})
 
     def accounts(self) -> list[AccountView]:
         """List the accounts that there are."""

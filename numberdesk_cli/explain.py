@@ -117,18 +117,21 @@ class _Teller:
         order = self.order
         if order.waiting_for:
             yield f"It waits: {wording.reason(order.waiting_for)}."
-        if order.hold and order.hold.quote:
-            yield f"The purchase is {wording.priced(order.hold.quote)}."
+        if "account_blocked" in order.attention:
+            yield "Fix the account at the provider, or its secret; numberdesk retries automatically."
         if order.state is OrderState.UNKNOWN:
             yield "It is not sent again blindly, since it would be bought twice if the first call arrived after all."
         yield from self._of_requirements()
         if order.provider_status and order.provider_order_id:
             yield f"{self.provider} calls it {quoted(order.provider_status)} (its id {quoted(order.provider_order_id)})."
+        if order.state in (OrderState.FAILED, OrderState.CANCELLED):
+            yield f"Its ledger says why: `numberdesk orders ledger {order.order_id}`."
         yield from self._troubles()
         for operation in self._open():
             yield f"{self._operation(operation)}."
         if order.acknowledged and order.acknowledged.until > self.now:
-            yield f"{wording.who(order.acknowledged.by)} is working on it, until {self.at(order.acknowledged.until)}."
+            by = wording.who(order.acknowledged.by)
+            yield f"It is being worked on by {by}, until {self.at(order.acknowledged.until)}."
         if order.erased_at:
             yield f"Its personal data was erased at {self.at(order.erased_at)}."
 
@@ -160,6 +163,10 @@ class _Teller:
         for state, text in words.items():
             found = by_state.get(state, [])
             if not found or (self.order.state in ENDED and not any(each.own for each in found)):
+                continue
+            if all(each.own for each in found):
+                names = wording.listed(each.label for each in found)
+                yield f"{wording.count(len(found), 'item')} of its own list still to be done: {names}."
                 continue
             names = wording.listed(dict.fromkeys(each.label for each in found))
             plural = len(found) > 1
@@ -223,7 +230,7 @@ class _Teller:
     def upcoming(self) -> Iterator[Upcoming]:
         """Say what happens by itself, or because time passes."""
         order = self.order
-        if order.state in (OrderState.PLACING, OrderState.UNKNOWN) and order.attempt:
+        if order.state is OrderState.PLACING and order.attempt:
             yield Upcoming(order.attempt.resolve_at, "Without an answer until then, its outcome counts as unknown.")
         for deadline in order.deadlines:
             yield from self._deadline(deadline)

@@ -42,6 +42,8 @@ class Target:
 
     name: str
     """How it is shown: `stack numberdesk in eu-central-1`."""
+    stack_name: str
+    """The stack's name: its secrets are `<stack>/<provider>/<account>`."""
     url: str
     """The API's base URL, without a slash at its end."""
     region: str
@@ -82,7 +84,7 @@ class Target:
         if "ApiUrl" not in outputs:
             raise UsageError(f"the stack {name} has no output ApiUrl", "Name a stack of numberdesk with --stack.")
         region = str(session.region_name)
-        return cls(f"stack {name} in {region}", outputs["ApiUrl"], region, outputs, session)
+        return cls(f"stack {name} in {region}", name, outputs["ApiUrl"], region, outputs, session)
 
     @classmethod
     def running(cls, home: Path = Path(".local")) -> Self:
@@ -106,6 +108,7 @@ class Target:
         session = boto3.Session("test", "test", region_name="eu-central-1")
         return cls(
             name="the local stack",
+            stack_name="numberdesk",
             url=api["url"].rstrip("/"),
             region="eu-central-1",
             outputs=stack["outputs"],
@@ -146,6 +149,16 @@ class Target:
             return found.get_frozen_credentials()
         except BotoCoreError as error:
             raise aws_error(error) from error
+
+    def output(self, name: str) -> str:
+        """Return one of the stack's outputs.
+
+        Raises:
+            DeskError: it has none of this name.
+        """
+        if name not in self.outputs:
+            raise DeskError(f"{self.name} has no output {name}", "It may be older than this command: deploy it anew.")
+        return self.outputs[name]
 
     def client(self, service: Any) -> Any:
         """Make a boto3 client for what the API does not show: queues, alarms, secrets."""

@@ -235,8 +235,8 @@ def lines_of(order: OrderView, now: datetime) -> Iterator[str]:
     yield f"{order.order_id}: {story.headline}"
     yield from (f"  {reason}" for reason in story.reasons)
     if story.waits_for:
-        since = f", since {wording.time_left(now - story.since)}" if story.since else ""
-        yield f"It waits for {story.waits_for}{since}."
+        since = f" {wording.time_left(now - story.since)}" if story.since and story.since < now else ""
+        yield f"It has waited{since} for {story.waits_for}."
     if story.next:
         yield "Next:"
         for coming in story.next:

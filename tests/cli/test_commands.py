@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -18,6 +20,7 @@ from numberdesk_cli.session import Session
 from tests.support import aws
 from tests.support.api_transport import ApiTransport, client, target
 from tests.support.builders import body
+from tests.support.stack import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -349,3 +352,29 @@ def test_every_command_has_a_help_text() -> None:
     found = dict(commands(app.app))
     assert len(found) > 40
     assert [path for path, command in found.items() if not command.help] == []
+
+
+def shown_in_the_docs() -> list[str]:
+    """Return the command lines of docs/cli.md, without those that are patterns."""
+    text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    lines = [line.strip() for line in text.splitlines() if line.startswith("    numberdesk ")]
+    a_pattern = re.compile(r"\.\.\.|(?<![\w-])(?!DE|US)[A-Z]{2,}(?!\w)")
+    return [line.removeprefix("numberdesk ") for line in lines if not a_pattern.search(line)]
+
+
+def test_documented_session_works_line_by_line(desk: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    desk.world.telnyx.configure(vetting_seconds=1)
+    lines = shown_in_the_docs()
+    assert len(lines) > 35
+    for line in lines:
+        code = desk("", *shlex.split(line))
+        # Something always needs a person here: nobody is subscribed.
+        assert code == (Exit.UNFINISHED if line == "doctor" else Exit.DONE), f"{line}: {desk.err}"
+        desk.world.pass_time(3)
+    assert desk.world.order("13-answered-by-a-person").state.value == "cancelled"
+    assert capsys.readouterr().out
+
+
+def test_exit_codes_are_documented() -> None:
+    text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    assert [int(number) for number in re.findall(r"^\| (\d+) \|", text, re.MULTILINE)] == [code.value for code in Exit]

@@ -41,8 +41,10 @@ from numberdesk.domain.values import (
 from numberdesk.providers.base import SlotBusyError
 from numberdesk.services.ports import (
     Account,
+    AccountState,
     ClaimedError,
     ConflictError,
+    Counted,
     Due,
     GateClosedError,
     Holding,
@@ -65,7 +67,7 @@ if TYPE_CHECKING:
     from numberdesk.services import stores
     from numberdesk.services.ports import Page
 
-    class Store(stores.DeskStore, stores.Notices, stores.Outbox, stores.Spending, Protocol):
+    class Store(stores.DeskStore, stores.Notices, stores.Outbox, Protocol):
         """The whole interface of the table."""
 
 
@@ -398,6 +400,12 @@ class StoreContract:
         assert store.spent("telnyx", "default", "2026-11-23") == Spent(numbers=2, cost={"USD": "7"})
         assert store.spent("telnyx", "second", DAY) == Spent(numbers=2, cost={"USD": "9"})
         assert store.spent("telesign", "default", DAY) == Spent()
+        assert store.spent_each([("telnyx", "default"), ("telnyx", "second"), ("telesign", "default")], DAY) == {
+            ("telnyx", "default"): Spent(numbers=5, cost={"EUR": "0.3", "USD": "3.3"}),
+            ("telnyx", "second"): Spent(numbers=2, cost={"USD": "9"}),
+            ("telesign", "default"): Spent(),
+        }
+        assert store.spent_each([], DAY) == {}
 
     def test_currency_can_have_any_name(self, store: Store) -> None:
         odd = {"": "1", "numbers": "2", "a b-c#d:e": "3", "\u20ac": "100"}
@@ -685,6 +693,15 @@ class StoreContract:
         assert store.reconcile_inventory(*key, START + HOUR, START + 2 * HOUR) == done
         store.put_inventory(*key, Inventory(finished_at=START + HOUR, table_id="t-2"), None)
         assert store.inventory(*key) == Inventory(finished_at=START + HOUR, table_id="t-2")
+
+    def test_comparisons_of_accounts_are_read_in_one_batch(self, store: Store) -> None:
+        asked = [("telnyx", "default"), ("telnyx", "second")]
+        assert store.inventories(asked) == {}
+        done = Inventory(finished_at=START, table_id="t-1", differences=("orphan/+4930111",))
+        for account in ("default", "third"):
+            store.put_inventory("telnyx", account, done, None)
+        assert store.inventories(asked) == {("telnyx", "default"): done}
+        assert store.inventories([]) == {}
 
     # Personal data
 
@@ -980,6 +997,15 @@ class StoreContract:
         changed(first, store=store, deadlines=(deadline(START + 3 * HOUR, version=2, missed=True),))
         assert listed(store, "deadline", newest_first=False) == ["order-2"]
         assert listed(store, "attention") == ["order-1"]
+
+    def test_orders_of_a_list_are_counted(self, store: Store) -> None:
+        assert store.count("open") == Counted(0)
+        orders = [create(store, f"order-{index}") for index in range(5)]
+        changed(orders[0], store=store, state=OrderState.CANCELLED)
+        assert store.count("open") == Counted(4)
+        assert store.count(f"state/received/{MONTH}") == Counted(4)
+        assert store.count(f"state/cancelled/{MONTH}") == Counted(1)
+        assert store.count("state/received/2026-10") == Counted(0)
 
     def test_oldest_waiting_order_is_known(self, store: Store) -> None:
         assert store.oldest("held") is None
@@ -1327,6 +1353,14 @@ class StoreContract:
         assert state is not None
         assert (state.blocked, state.reason, state.since) == (True, "no key", START + HOUR)
         assert published(store) == [BLOCKED, BLOCKED]
+
+    def test_states_of_accounts_are_read_in_one_batch(self, store: Store) -> None:
+        asked = [("telnyx", "default"), ("telnyx", "second"), ("callfire", "default")]
+        assert store.account_states(asked) == {}
+        store.block(account_entry(BLOCKED), "no funds", START + SECOND)
+        store.block(account_entry(BLOCKED, account="third"), "no key", START + SECOND)
+        no_funds = AccountState(blocked=True, reason="no funds", since=START, probe_at=START + SECOND)
+        assert store.account_states(asked) == {("telnyx", "default"): no_funds}
 
     def test_probe_is_taken_by_one(self, store: Store) -> None:
         store.block(account_entry(BLOCKED), "no funds", START + SECOND)

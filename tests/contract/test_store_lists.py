@@ -16,6 +16,7 @@ from moto import mock_aws
 
 from bench import lists
 from numberdesk.domain.statuses import OrderState
+from numberdesk.storage import lists as storage
 from numberdesk.storage.table import Table
 from numberdesk.storage.values import marshal
 from tests.contract.store_cases import MONTH, deadline
@@ -158,6 +159,17 @@ def test_cost_of_lists_is_bounded() -> None:
     assert walked["open"] == (7, 3)
     assert 0 < walked["attention"][0] < 7
     assert 0 < walked["deadline"][0] < 7
+
+
+def test_count_of_a_list_is_bounded_and_says_so() -> None:
+    with loaded(120) as (client, _):
+        table, calls = Table(client, "orders"), lists.Calls()
+        whole = table.count("open")
+        assert (whole.count, whole.more) == (7, False)
+        with mock.patch.object(storage, "MAX_COUNTED", 2), calls.heard(client):
+            counted = table.count("open")
+    assert (counted.count, counted.more) == (4, True)
+    assert calls.made == [("Query", 3)] * 2
 
 
 def test_unbounded_list_is_detected() -> None:

@@ -171,7 +171,7 @@ def every_item(world: World) -> Iterator[dict[str, Any]]:
     yield from (comment_item(order_id, it) for (order_id, _), it in store.comments.items())
     yield from (payload_item(order_id, operation_id, it) for (order_id, operation_id), it in store.operations.items())
     yield from (webhook_item(it, order_id, it.received_at + DAY) for order_id, it in store.webhooks)
-    yield from (inventory_item(*account, it) for account, it in store.inventories.items())
+    yield from (inventory_item(*account, it) for account, it in store.compared.items())
 
 
 def rows_that_cannot_be_read_are_told_once(world: World) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from email.parser import BytesParser
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote
 
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 
     from tests.support.aws import World
 
-URL = "https://api.example.com/v1"
+HOST = "abc.execute-api.eu-central-1.amazonaws.com"
+URL = f"https://{HOST}/v1"
 
 
 class ApiTransport(httpx.BaseTransport):
@@ -49,10 +52,12 @@ class ApiTransport(httpx.BaseTransport):
         if self.before and (answer := self.before(request)):
             return answer
         content = request.read()
-        if request.url.host != "api.example.com":
+        if request.url.host != HOST:
             self._take_file(request, content)
             return httpx.Response(204)
-        assert request.headers["authorization"].startswith("AWS4-HMAC-SHA256 ")
+        if not request.headers.get("authorization", "").startswith("AWS4-HMAC-SHA256 "):
+            date = format_datetime(self.world.clock.now(), usegmt=True)
+            return httpx.Response(403, headers={"date": date}, json={"message": "Missing Authentication Token"})
         query = parse_qs(request.url.query.decode(), keep_blank_values=True)
         event = proxy_event(
             request.method,
@@ -75,15 +80,46 @@ class ApiTransport(httpx.BaseTransport):
         self.world.upload({"fields": {str(name): bytes(it).decode() for name, it in fields.items()}}, bytes(file))
 
 
+@dataclass(frozen=True)
+class WorldTarget(Target):
+    """A stack whose functions run in the test: what AWS says of these comes from the template."""
+
+    world: World | None = field(default=None, repr=False)
+
+    def client(self, service: Any) -> Any:
+        """Make a client of moto, or of what moto does not have."""
+        return {"lambda": self, "logs": self}.get(service) or super().client(service)
+
+    def get_function_configuration(self, *, FunctionName: str) -> dict[str, Any]:  # noqa: N803 - boto3's
+        """Answer as Lambda does."""
+        assert self.world is not None
+        return {"Environment": {"Variables": self.world.stack.environments[FunctionName]}}
+
+    def get_account_settings(self) -> dict[str, Any]:
+        """Answer as Lambda does."""
+        return {"AccountLimit": {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 900}}
+
+    def describe_log_streams(self, **_: Any) -> dict[str, Any]:
+        """Answer as CloudWatch Logs does: the sweep ran a minute ago."""
+        assert self.world is not None
+        return {"logStreams": [{"lastEventTimestamp": (self.world.clock.now().timestamp() - 60) * 1000}]}
+
+
 def target(world: World) -> Target:
     """Return a deployed stack as the client sees it."""
-    return Target(
+    return WorldTarget(
         name=f"stack numberdesk in {REGION}",
+        stack_name="numberdesk",
         url=URL,
         region=REGION,
-        outputs=world.stack.outputs,
+        outputs={
+            **world.stack.outputs,
+            "ReceiveWebhookFunctionName": "receive_webhook",
+            "WakeOrdersFunctionName": "wake_orders",
+        },
         session=boto3.Session("test", "test", region_name=REGION),
         operator=Credentials("AKIAEXAMPLE", "secret"),
+        world=world,
     )
 
 

@@ -20,6 +20,7 @@ from numberdesk.services.ports import (
     AccountState,
     ClaimedError,
     ConflictError,
+    Counted,
     Due,
     GateClosedError,
     Holding,
@@ -83,7 +84,7 @@ class MemoryStore:
         self.locks: dict[tuple[str, str, str], str] = {}
         self.held: dict[tuple[str, str], dict[tuple[str, str], datetime]] = {}
         """Since when what is held, by account: by value and order."""
-        self.inventories: dict[tuple[str, str], Inventory] = {}
+        self.compared: dict[tuple[str, str], Inventory] = {}
         self.counts: dict[tuple[str, datetime], int] = {}
         self.left_to_a_sum: dict[tuple[datetime, str], HeldBack] = {}
         self.busy: dict[tuple[str, str], datetime] = {}
@@ -301,6 +302,10 @@ class MemoryStore:
             newest_first=newest_first,
         )
 
+    def count(self, partition: str) -> Counted:
+        shards = {f"{partition}/{shard}" for shard in range(SHARDS)}
+        return Counted(sum(shard in shards for it in self.orders.values() for shard, _ in self._lists(it).values()))
+
     def oldest(self, partition: str) -> datetime | None:
         first = self._first(partition)
         return datetime.fromisoformat(first.partition("#")[0]) if first else None
@@ -339,6 +344,9 @@ class MemoryStore:
 
     def spent(self, provider: str, account: str, day: str) -> Spent:
         return _spent(self.sums.get((provider, account, day), {}))
+
+    def spent_each(self, accounts: Sequence[tuple[str, str]], day: str) -> dict[tuple[str, str], Spent]:
+        return {key: self.spent(*key, day) for key in accounts}
 
     def accounts(self) -> list[Account]:
         named = {(order.provider, order.account) for order in self.orders.values()} | set(self.lost or ())
@@ -381,10 +389,13 @@ class MemoryStore:
         return self.inventory(provider, account)
 
     def inventory(self, provider: str, account: str) -> Inventory:
-        return self.inventories.get((provider, account), Inventory())
+        return self.compared.get((provider, account), Inventory())
+
+    def inventories(self, accounts: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Inventory]:
+        return {key: self.compared[key] for key in accounts if key in self.compared}
 
     def put_inventory(self, provider: str, account: str, inventory: Inventory, entry: Entry | None) -> None:
-        self.inventories[provider, account] = inventory
+        self.compared[provider, account] = inventory
         self.busy.pop((provider, account), None)
         self._write([entry] if entry else [])
 
@@ -461,6 +472,9 @@ class MemoryStore:
 
     def account_state(self, provider: str, account: str) -> AccountState | None:
         return self.states.get((provider, account))
+
+    def account_states(self, accounts: Sequence[tuple[str, str]]) -> dict[tuple[str, str], AccountState]:
+        return {key: self.states[key] for key in accounts if key in self.states}
 
     def block(self, entry: Entry, reason: str, probe_at: datetime) -> bool:
         key = (entry.provider or "", entry.account or "")

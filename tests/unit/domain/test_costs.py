@@ -88,6 +88,22 @@ def test_order_that_just_fits_is_let_through_and_without_limits_every_order(rese
     assert costs.beyond(limits, reserved.with_(numbers=reserved.numbers + 1), Spent()) is not None
 
 
+@given(LIMITS, RESERVATIONS, st.integers(0, 20), st.dictionaries(CURRENCIES, st.integers(1, 60).map(str)))
+def test_reservation_fits_exactly_into_what_is_left(
+    limits: Limits, reserved: Reservation, numbers: int, cost: dict[str, str]
+) -> None:
+    numbers_left, cost_left = costs.allowances(limits, Spent(numbers=numbers, cost=cost))
+    known = {currency: Decimal(value) for currency, value in reserved.cost.items() if Decimal(value)}
+    fits = numbers_left.left is None or reserved.numbers <= numbers_left.left
+    for currency, value in known.items():
+        left = cost_left[currency].left if currency in cost_left else None
+        fits &= left is None or value <= left
+    # A cost that is not known fits while no limit is exceeded.
+    fits &= bool(known) or all(each.limit is None or each.reserved <= each.limit for each in cost_left.values())
+    without = limits.with_(numbers_per_order=None)
+    assert (costs.beyond(without, reserved, Spent(numbers=numbers, cost=cost)) is None) is fits
+
+
 @pytest.mark.parametrize(
     ("limits", "spent", "said"),
     [

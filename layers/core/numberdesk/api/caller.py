@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from numberdesk.services.profiles import Profiles
     from numberdesk.services.providers import ProviderDesk
     from numberdesk.services.reading import Reading
+    from numberdesk.services.spending import SpendingDesk
+    from numberdesk.services.status import StatusDesk
     from numberdesk.services.uploads import Uploads
 
 _MAX_PRINCIPAL = 512
@@ -34,6 +36,8 @@ class Services:
     dead_letters: DeadLetterDesk
     gate: GateDesk
     accounts: AccountDesk
+    spending: SpendingDesk
+    status: StatusDesk
 
 
 @dataclass(frozen=True, slots=True)

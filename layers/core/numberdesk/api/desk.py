@@ -9,8 +9,8 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 
 from numberdesk.api.caller import Caller, Services
-from numberdesk.api.models import desk, providers
-from numberdesk.api.models.base import Items, Limit, Listing, NumberType, Provider, QueryNumber, Token, listed
+from numberdesk.api.models import desk, providers, today
+from numberdesk.api.models.base import Items, Limit, Listing, Month, NumberType, Provider, QueryNumber, Token, listed
 from numberdesk.api.models.requirements import NewFile, NewProfile, NewUpload
 from numberdesk.domain.catalogue import Specification
 from numberdesk.domain.listings import Offer, Owned, Registration
@@ -39,6 +39,7 @@ def handlers(services: Services, caller: Callable[[], Caller]) -> list[Callable[
         *_providers(services, caller),
         *_profiles(services, caller),
         *_placing(services, caller),
+        *_today(services),
         *_dead_letters(services),
     ]
 
@@ -175,6 +176,23 @@ def _placing(services: Services, caller: Callable[[], Caller]) -> list[Callable[
         return desk.PlacingView.of(placing)
 
     return [get_placing, turn_placing, confirm_restore]
+
+
+def _today(services: Services) -> list[Callable[..., Any]]:
+    def get_spending() -> today.SpendingView:
+        return today.SpendingView.of(services.spending.today())
+
+    def get_status(
+        month: Annotated[
+            Month | None,
+            Query(
+                description="Of the receipt of the orders that are counted by state, UTC; by default the present one."
+            ),
+        ] = None,
+    ) -> today.StatusView:
+        return today.StatusView.of(services.status.read(month))
+
+    return [get_spending, get_status]
 
 
 def _dead_letters(services: Services) -> list[Callable[..., Any]]:

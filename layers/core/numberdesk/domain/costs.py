@@ -48,6 +48,34 @@ class Spent(Record):
     cost: dict[str, str] = Field(default_factory=dict)
 
 
+class Allowance(Record):
+    """What is reserved of one limit on a day."""
+
+    reserved: Decimal
+    limit: Decimal | None
+    """None means no limit."""
+
+    @property
+    def left(self) -> Decimal | None:
+        """What may still be reserved; none if there is no limit. Approved orders may have gone beyond the limit."""
+        return None if self.limit is None else max(self.limit - self.reserved, Decimal(0))
+
+
+def allowances(limits: Limits, spent: Spent) -> tuple[Allowance, dict[str, Allowance]]:
+    """Return what is reserved of an account's limits of a day: of numbers, and of cost by currency, reserved or limited."""
+    most = limits.numbers_per_day
+    numbers = Allowance(reserved=Decimal(spent.numbers), limit=None if most is None else Decimal(most))
+    return numbers, {
+        currency: Allowance(reserved=Decimal(spent.cost.get(currency, "0")), limit=limits.cost_per_day.get(currency))
+        for currency in sorted(spent.cost.keys() | limits.cost_per_day.keys())
+    }
+
+
+def amount_text(value: Decimal) -> str:
+    """Write an amount without an exponent and without zeros at its end."""
+    return f"{value.normalize():f}"
+
+
 def amount(text: str | None) -> Decimal | None:
     """Parse an amount; none if it is not a valid one."""
     try:

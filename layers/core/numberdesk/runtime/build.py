@@ -61,7 +61,7 @@ def api_role() -> str:
 
 
 def sync_senders() -> Mapping[str, frozenset[str]]:
-    """Return which roles may send which messages to SyncQueue. Anybody may send a wake: the poll verifies it."""
+    """Return which roles may send which messages to SyncQueue. Anybody may send a wake or a test webhook: the poll verifies it."""
     return {
         "bought": frozenset({env("PLACE_ORDER_ROLE_ID")}),
         # The API replays kept webhooks.
@@ -132,9 +132,13 @@ def placer() -> Placer:
         _desk(),
         SqsRefusals(aws.sqs(), env("ORDER_DEAD_LETTER_QUEUE_URL")),
         env("STACK_SCOPE"),
-        Limits.model_validate_json(env("LIMITS")),
+        _limits(),
         metadata_name=env("LISTED_METADATA_KEY"),
     )
+
+
+def _limits() -> Limits:
+    return Limits.model_validate_json(env("LIMITS"))
 
 
 def syncer() -> Syncer:
@@ -162,6 +166,8 @@ def desk_api() -> Api:
     from numberdesk.services.providers import ProviderDesk  # noqa: PLC0415
     from numberdesk.services.reading import Reading  # noqa: PLC0415
     from numberdesk.services.receive import webhook_keys  # noqa: PLC0415
+    from numberdesk.services.spending import SpendingDesk  # noqa: PLC0415
+    from numberdesk.services.status import StatusDesk  # noqa: PLC0415
     from numberdesk.services.uploads import Uploads  # noqa: PLC0415
     from numberdesk.storage.files import Bucket  # noqa: PLC0415
 
@@ -195,6 +201,8 @@ def desk_api() -> Api:
         dead_letters=DeadLetterDesk(store, desk.sync_queue, queues),
         gate=GateDesk(store, desk.clock, desk.timings),
         accounts=AccountDesk(store, desk.clock),
+        spending=SpendingDesk(store, desk.clock, _limits()),
+        status=StatusDesk(store, desk.clock),
     )
     return Api(services, logger)
 

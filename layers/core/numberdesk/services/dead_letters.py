@@ -122,6 +122,6 @@ class DeadLetterDesk:
                     "body_sha256": webhook.body_sha256,
                     "body": base64.b64encode(webhook.body).decode(),
                 }
-                self.sync_queue.send({"webhook": message})
+                self.sync_queue.send({"test_webhook" if webhook.is_test else "webhook": message})
             replayed.append(webhook.webhook_id)
         return Replayed(dry_run, tuple(replayed), tuple(skipped), more=wanted is None and after is not None)

@@ -74,9 +74,13 @@ class Receipt:
     received_at: datetime
 
 
+TEST = "test:"
+"""How the id of a test webhook begins, so that it never hides a genuine one of the same id."""
+
+
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """An authenticated webhook as it came. `body` is none where it was too large: then only its hash is kept."""
+    """A webhook as it came, authenticated unless it is a test. `body` is none where it was too large: then only its hash is kept."""
 
     webhook_id: str
     provider: str
@@ -88,6 +92,11 @@ class Webhook:
     reason: str = ""
     """Why it could not be matched, if it could not."""
     body: bytes | None = field(default=None, repr=False)
+
+    @property
+    def is_test(self) -> bool:
+        """Whether an operator made it, and no provider sent it."""
+        return self.webhook_id.startswith(TEST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +122,11 @@ class Account:
     retired_at: datetime | None = None
     """When a person retired it; none while it is in use."""
     retired_by: str = ""
+
+    @property
+    def in_use(self) -> bool:
+        """Whether it is an account, and nobody retired it."""
+        return self.read_at is not None and self.retired_at is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +202,14 @@ class Page(Generic[T_co]):
     after: str | None = None
     unread: tuple[str, ...] = ()
     """What of this part of the list could not be read and is left out: the ids of orders, elsewhere places."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many a list has; at least so many where there are `more`."""
+
+    count: int
+    more: bool = False
 
 
 class Files(Protocol):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numberdesk.services.ports import (
         Account,
         AccountState,
+        Counted,
         Due,
         Holding,
         Inventory,
@@ -132,6 +133,9 @@ class Lists(Protocol):
             limit: the most orders of a page, at most 100.
         """
 
+    def count(self, partition: str) -> Counted:
+        """Count the places of a list, up to a bound. At most two calls, for which nothing but the number comes back."""
+
     def oldest(self, partition: str) -> datetime | None:
         """The instant at the first place of a list whose places begin with one; none where nobody is in it."""
 
@@ -225,6 +229,9 @@ class Spending(Protocol):
     def spent(self, provider: str, account: str, day: str) -> Spent:
         """Read what was reserved at an account on a day (UTC, `2026-11-22`)."""
 
+    def spent_each(self, accounts: Sequence[tuple[str, str]], day: str) -> dict[tuple[str, str], Spent]:
+        """Do the same for each of these accounts (provider, name), in one call for a hundred."""
+
 
 class Accounts(Protocol):
     """Accounts at providers, whether placing at one is paused, and whose turn it is to call with it."""
@@ -246,6 +253,9 @@ class Accounts(Protocol):
 
     def account_state(self, provider: str, account: str) -> AccountState | None:
         """Whether placing at an account is paused; none if it never was."""
+
+    def account_states(self, accounts: Sequence[tuple[str, str]]) -> dict[tuple[str, str], AccountState]:
+        """Read the same of these accounts (provider, name), in one call for a hundred. Those that never were paused are left out."""
 
     def block(self, entry: Entry, reason: str, probe_at: datetime) -> bool:
         """Pause placing at the entry's account; true for whoever does it first, false if it is paused already."""
@@ -283,6 +293,9 @@ class Holdings(Protocol):
 
     def inventory(self, provider: str, account: str) -> Inventory:
         """Read the last comparison of an account."""
+
+    def inventories(self, accounts: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Inventory]:
+        """Read the same of these accounts (provider, name), in one call for a hundred. Those without one are left out."""
 
     def put_inventory(self, provider: str, account: str, inventory: Inventory, entry: Entry | None) -> None:
         """Write what a comparison found, with the ledger entry that tells it, and let the next one begin.
@@ -341,5 +354,7 @@ class Notices(Protocol):
         """Drop what a sum has told."""
 
 
-class DeskStore(Accounts, Gates, Holdings, Ledger, Lists, Webhooks, Orders, Personal, Profiles, Wakes, Protocol):
+class DeskStore(
+    Accounts, Gates, Holdings, Ledger, Lists, Webhooks, Orders, Personal, Profiles, Spending, Wakes, Protocol
+):
     """What of the table those need that share the desk."""

@@ -27,7 +27,7 @@ from numberdesk.providers.base import (
     UnreadableError,
 )
 from numberdesk.services import erasing, purchase, search
-from numberdesk.services.ports import ConflictError, Receipt, Webhook
+from numberdesk.services.ports import TEST, ConflictError, Receipt, Webhook
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,7 +61,9 @@ class Syncer:
     retention: timedelta
 
     def handle(self, message: Message, *, redelivered: bool = False) -> None:
-        """Handle one message of the sync queue: `{"wake": {...}}`, `{"webhook": {...}}` or `{"bought": {...}}`.
+        """Handle one message of the sync queue: `{"wake": {...}}`, `{"webhook": {...}}`, `{"test_webhook": {...}}` or `{"bought": {...}}`.
+
+        A test webhook is one that an operator made. It asks for a poll, as a wake does, and its id never hides a genuine one's.
 
         Args:
             message: what the queue gave.
@@ -81,13 +83,14 @@ class Syncer:
             self._take_in(message, redelivered=redelivered)
 
     def _take_in(self, message: Message, *, redelivered: bool) -> None:
-        """Keep an authenticated webhook, and poll the orders that it speaks of."""
-        sent = message["webhook"]
+        """Keep a webhook, and poll the orders that it speaks of."""
+        prefix = TEST if "test_webhook" in message else ""
+        sent = message["test_webhook"] if prefix else message["webhook"]
         provider, account = sent["provider"], sent["account"]
         received_at = datetime.fromisoformat(sent["received_at"])
         body = base64.b64decode(sent["body"]) if "body" in sent else None
         kept = Webhook(
-            webhook_id=f"sha256:{sent['body_sha256']}",
+            webhook_id=f"{prefix}sha256:{sent['body_sha256']}",
             provider=provider,
             account=account,
             received_at=received_at,
@@ -103,17 +106,18 @@ class Syncer:
         if not hints:
             self._keep(kept, None, reason=sent.get("reason", "it names no order"))
         for hint in hints:
-            named = Webhook(**{**_fields(kept), "webhook_id": hint.webhook_id})
+            webhook_id = f"{prefix}{hint.webhook_id}"
+            named = Webhook(**{**_fields(kept), "webhook_id": webhook_id})
             order_id = self._order_of(provider, account, hint)
             order = self.desk.store.get(order_id) if order_id else None
             if order is not None and order.erased_at is not None:
                 # What was erased does not come back with the next webhook.
                 named = Webhook(**{**_fields(named), "body": None})
-            if order_id is None or self.desk.store.receipt(order_id, hint.webhook_id) is None:
+            if order_id is None or self.desk.store.receipt(order_id, webhook_id) is None:
                 # One that is known was kept when it came first.
                 self._keep(named, order_id, reason="" if order_id else "no order of ours")
             if order_id is not None:
-                receipt = Receipt(hint.webhook_id, hint.webhook_type, received_at)
+                receipt = Receipt(webhook_id, hint.webhook_type, received_at)
                 self._poll(order_id, hinted=Hinted(receipt, hint.says_ended), redelivered=redelivered)
 
     def _order_of(self, provider: str, account: str, hint: Hint) -> str | None:

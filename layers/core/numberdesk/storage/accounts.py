@@ -15,7 +15,7 @@ from numberdesk.storage.ledger import entry_item
 from numberdesk.storage.values import instant, keyed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
     from numberdesk.domain.ledger import Entry
@@ -56,6 +56,10 @@ class Accounts(Dynamo):
 
     def account_state(self, provider: str, account: str) -> AccountState | None:
         return self._record(_state_key(provider, account), _state_of_item)
+
+    def account_states(self, accounts: Sequence[tuple[str, str]]) -> dict[tuple[str, str], AccountState]:
+        keys = {_state_key(*account): account for account in accounts}
+        return {keys[key]: state for key, state in self._records(keys, _state_of_item).items()}
 
     def block(self, entry: Entry, reason: str, probe_at: datetime) -> bool:
         item = keyed(

@@ -240,7 +240,9 @@ class Dynamo:
         )
         return [unmarshal(item) for item in answer["Items"]], answer.get("LastEvaluatedKey")
 
-    def _get_batches(self, keys: Iterable[Key], **more: Any) -> Iterator[Item]:
+    def _get_batches(
+        self, keys: Iterable[Key], plain: Callable[[Mapping[str, Any]], Item] = unmarshal, **more: Any
+    ) -> Iterator[Item]:
         """Yield items by their keys, strongly consistent, in no order; missing ones are left out."""
         rest = iter(keys)
         while batch := [as_key(key) for key in islice(rest, _BATCH_READS)]:
@@ -249,11 +251,15 @@ class Dynamo:
             while batch:
                 wanted: Any = {self._name: {"Keys": batch, "ConsistentRead": True, **more}}
                 answer = self._ask("batch_get_item", RequestItems=wanted)
-                yield from map(unmarshal, answer["Responses"].get(self._name, []))
+                yield from map(plain, answer["Responses"].get(self._name, []))
                 left = answer["UnprocessedKeys"]
                 batch = [dict(key) for key in left[self._name]["Keys"]] if self._name in left else []
                 if batch and not tries.again():
                     raise TimeoutError(_HELD_BACK)
+
+    def _records(self, keys: Iterable[Key], read: Callable[[Item], T]) -> dict[Key, T]:
+        """Read items by their keys as records; missing ones, and those that cannot be read, are left out."""
+        return {key: row for key, row in self._readable(self._get_batches(keys), read) if row is not None}
 
     def _page(self, begin: Key, after: str | None, limit: int, read: Callable[[Item], T]) -> Page[T]:
         """Read items of one partition whose sort key has this prefix. The page's cursor is the rest of a sort key."""

@@ -16,7 +16,7 @@ from numberdesk.storage.ledger import entry_item
 from numberdesk.storage.values import instant, keyed, pack, shard_of, unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from numberdesk.domain.ledger import Entry
@@ -52,6 +52,10 @@ class Holdings(Dynamo):
         except UnreadableRowError:
             # It counts as missing until the next comparison writes it again.
             return Inventory()
+
+    def inventories(self, accounts: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Inventory]:
+        keys = {inventory_key(*account): account for account in accounts}
+        return {keys[key]: inventory for key, inventory in self._records(keys, inventory_of_item).items()}
 
     def put_inventory(self, provider: str, account: str, inventory: Inventory, entry: Entry | None) -> None:
         """Write the result of a comparison with its ledger entry, and let the next one begin; never over one of a newer version."""

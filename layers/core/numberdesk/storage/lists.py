@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import secrets
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from numberdesk.domain.lists import SHARDS, Summary, memberships
-from numberdesk.services.ports import ConflictError, Page
+from numberdesk.services.ports import ConflictError, Counted, Page
 from numberdesk.storage.dynamodb import ABSENT, Dynamo, Write, delete, put
-from numberdesk.storage.values import instant, keyed, record_of
+from numberdesk.storage.values import instant, keyed, marshal, record_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from numberdesk.domain.order import Order
     from numberdesk.storage.values import Key
 
+MAX_COUNTED = 5_000
+"""Most places of one shard of a list that are counted."""
 _PAGING_KEY: Key = ("DESK#paging", "KEY")
 _SHOWN = {f"#{index}": name for index, name in enumerate(("v", *Summary.model_fields))}
 """The attributes that lists show, by placeholder: some are DynamoDB's reserved words."""
@@ -76,7 +78,7 @@ class Lists(Dynamo):
         # The index follows the table with a delay: an order that moves may briefly appear at both places.
         keys = [(f"ORDER#{order_id}", "ORDER") for order_id in dict.fromkeys(order_ids)]
         names = {**_SHOWN, "#pk": "pk", "#sk": "sk"}
-        shown = {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names}
+        shown: dict[str, Any] = {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names}
         rows: dict[str, Summary] = {}
         unread: set[str] = set()
         for (pk, _), row in self._readable(self._get_batches(keys, **shown), record_of(Summary)):
@@ -86,6 +88,24 @@ class Lists(Dynamo):
             else:
                 rows[order_id] = row
         return rows, unread
+
+    def count(self, partition: str) -> Counted:
+        """Count each shard by one query, which DynamoDB ends after a megabyte."""
+        counted = [self._count(f"{partition}/{shard}") for shard in range(SHARDS)]
+        return Counted(sum(each.count for each in counted), any(each.more for each in counted))
+
+    def _count(self, shard: str) -> Counted:
+        answer = self._ask(
+            "query",
+            TableName=self._name,
+            IndexName="lists",
+            KeyConditionExpression="list_pk = :shard",
+            ExpressionAttributeValues=marshal({":shard": shard}),
+            Select="COUNT",
+            Limit=MAX_COUNTED + 1,
+        )
+        found = int(answer["Count"])
+        return Counted(min(found, MAX_COUNTED), found > MAX_COUNTED or "LastEvaluatedKey" in answer)
 
     def oldest(self, partition: str) -> datetime | None:
         places = [

@@ -13,7 +13,7 @@ from numberdesk.storage.dynamodb import Dynamo, Write, update
 from numberdesk.storage.values import decimals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numberdesk.domain.costs import Limits
     from numberdesk.domain.order import Order, Reservation
@@ -28,7 +28,12 @@ class Spending(Dynamo):
     """Implements `services.stores.Spending`."""
 
     def spent(self, provider: str, account: str, day: str) -> Spent:
-        return spent_of_item(self._get(sums_key(provider, account, day), decimals) or {})
+        return self.spent_each([(provider, account)], day)[provider, account]
+
+    def spent_each(self, accounts: Sequence[tuple[str, str]], day: str) -> dict[tuple[str, str], Spent]:
+        keys = {sums_key(provider, account, day): (provider, account) for provider, account in accounts}
+        found = {(str(item["pk"]), str(item["sk"])): item for item in self._get_batches(keys, plain=decimals)}
+        return {account: spent_of_item(found.get(key, {})) for key, account in keys.items()}
 
     def _sums_writes(self, before: Order, after: Order, limits: Limits | None) -> Iterator[Write]:
         """Update the sums of the account's days to what the order reserves.
@@ -119,5 +124,5 @@ def spent_of_item(item: Item) -> Spent:
     cost = {name.removeprefix("cost_"): value for name, value in item.items() if name.startswith("cost_")}
     return Spent(
         numbers=int(item.get("numbers", 0)),
-        cost={currency: f"{amount.normalize():f}" for currency, amount in cost.items() if amount},
+        cost={currency: costs.amount_text(amount) for currency, amount in cost.items() if amount},
     )

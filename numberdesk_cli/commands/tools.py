@@ -1,0 +1,219 @@
+"""Events as they happen, and webhooks made by hand."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from typing import TYPE_CHECKING, Annotated, Any
+
+import httpx
+from cyclopts import App, Parameter
+
+from numberdesk.domain.schema import MESSAGES
+from numberdesk.providers import registry
+from numberdesk.providers.info import WebhookAuth
+from numberdesk.services import receive
+from numberdesk_cli import webhooks
+from numberdesk_cli.commands.orders import Flag
+from numberdesk_cli.errors import DeskError, Exit, UnreachableError, UsageError
+from numberdesk_cli.session import Desk
+
+if TYPE_CHECKING:
+    from numberdesk_cli.session import Session
+    from numberdesk_cli.target import Target
+
+events = App(name="events", help="Events on the bus.")
+
+
+def register(app: App) -> None:
+    """Add the commands."""
+    app.command(events)
+    app.command(trigger)
+
+
+def trigger(
+    provider: str,
+    event: str,
+    *,
+    set_: Annotated[
+        list[str] | None, Parameter(name="--set", help="A value of the body, such as data.payload.status=failure.")
+    ] = None,
+    order: str | None = None,
+    account: str = "default",
+    simulate: Annotated[
+        list[str] | None,
+        Parameter(help='A control of the local simulator first, such as set_deadline={"seconds": 60}.'),
+    ] = None,
+    dry_run: Flag = False,
+    desk: Desk,
+) -> int:
+    """Send a webhook of the real shape with your own data.
+
+    On the local stack it is signed and comes in by the webhook's door. On a deployed stack it is put on the sync queue with
+    your own rights, marked as a test: numberdesk then polls the order, and believes nothing else that it says.
+
+    Args:
+        provider: Whose webhook.
+        event: What it reports, such as number_order.complete.
+        order: An order of yours that it is about.
+        account: The account at the provider.
+        dry_run: Print the body, and send nothing.
+    """
+    body = _body(desk, provider, event, order, set_ or ())
+    if dry_run:
+        desk.out.json(body)
+        return Exit.DONE
+    if simulate and not desk.target.local:
+        raise UsageError("--simulate sets the local simulator, and this is no local stack", "Add --local.")
+    for each in simulate or ():
+        _simulate(desk.target, provider, each)
+    if desk.target.local:
+        _post(desk, provider, body)
+    else:
+        _enqueue(desk, provider, account, body)
+    return Exit.DONE
+
+
+def _body(desk: Session, provider: str, event: str, order_id: str | None, settings: Any) -> dict[str, Any]:
+    if provider not in registry.NAMES:
+        raise UsageError(f"there is no provider {provider}", f"Those that there are: {', '.join(registry.NAMES)}.")
+    body = webhooks.sample(provider, event)
+    if isinstance(body.get("data"), dict):
+        body["data"]["id"] = str(uuid.uuid4())  # a webhook that is known leads to no poll
+    if order_id is not None:
+        shown = desk.client.order(order_id)
+        if provider == "telnyx":
+            body["data"]["payload"] |= {"id": shown.provider_order_id, "customer_reference": shown.reference}
+        elif "NumberOrderNotification" in body:
+            body["NumberOrderNotification"]["NumberOrder"]["@id"] = shown.provider_order_id
+    for setting in settings:
+        webhooks.with_value(body, setting)
+    return body
+
+
+def _simulate(target: Target, provider: str, control: str) -> None:
+    name, _, text = control.partition("=")
+    home = target.home
+    if home is None:
+        raise UsageError("--simulate sets the local simulator, and this is no local stack", "Add --local.")
+    about = json.loads((home / "simulators" / "simulators.json").read_text(encoding="utf-8"))
+    try:
+        answer = _direct().post(f"{about[provider]['control_url']}/{name}", json=json.loads(text or "{}")).json()
+    except ValueError as error:
+        raise UsageError(
+            f"--simulate {control!r} has no JSON object", 'Write --simulate set_deadline={"seconds": 60}.'
+        ) from error
+    except httpx.HTTPError as error:
+        raise UnreachableError(
+            f"the simulator does not answer ({type(error).__name__})", "Run `make up` again."
+        ) from error
+    if "error" in answer:
+        raise UsageError(
+            f"the simulator of {provider} refused {name}: {answer['error']}", "See local/simulators/README.md."
+        )
+
+
+def _direct() -> httpx.Client:
+    # Never through a proxy that the environment may name.
+    return httpx.Client(trust_env=False, timeout=10)
+
+
+def _post(desk: Session, provider: str, body: dict[str, Any]) -> None:
+    """Send a webhook through the door of the local stack."""
+    home = desk.target.home
+    assert home is not None  # noqa: S101  # nosec B101 - a local stack has one
+    keys = json.loads((home / "keys.json").read_text(encoding="utf-8"))
+    content, headers = json.dumps(body).encode(), {"content-type": "application/json"}
+    how = registry.PROVIDERS[provider].webhook
+    if how is None:
+        raise UsageError(f"{provider} sends no webhooks; numberdesk polls it", "Use `numberdesk orders sync ORDER`.")
+    url = f"{desk.target.url}/postbacks/{provider}/{keys.get(f'{provider}_token')}"
+    if how is WebhookAuth.SIGNATURE:
+        url = f"{desk.target.url}/webhooks/{provider}"
+        headers = webhooks.telnyx_headers(keys[f"{provider}_signing_key"], content)
+    try:
+        answer = _direct().post(url, content=content, headers=headers)
+    except httpx.HTTPError as error:
+        raise UnreachableError(
+            f"the local stack does not answer ({type(error).__name__})", "Run `make up` again."
+        ) from error
+    if not answer.is_success:
+        raise DeskError(f"the receiver answered {answer.status_code}: {answer.text[:200]}")
+    desk.out.line(f"The receiver took it: {answer.status_code}.")
+
+
+def _enqueue(desk: Session, provider: str, account: str, body: dict[str, Any]) -> None:
+    """Put a webhook on the sync queue of a deployed stack, marked as a test."""
+    made = receive.message(provider, account, json.dumps(body).encode(), desk.now(), key="")
+    # Only the receiver may send webhooks there. A test webhook is no more than a wake.
+    message = MESSAGES.mark({"test_webhook": {**made["webhook"], "key": "test"}})
+    desk.target.client("sqs").send_message(QueueUrl=desk.target.output("SyncQueueUrl"), MessageBody=json.dumps(message))
+    desk.out.line("It is on the sync queue, marked as a test.")
+
+
+@events.command
+def tail(
+    *,
+    seconds: Annotated[float, Parameter(help="How long to listen; by default until it is interrupted.")] = 0,
+    desk: Desk,
+) -> int:
+    """Print events as they come onto the bus, until it is interrupted.
+
+    A queue and a rule are made for it and deleted at its end. What happened before it began is in the orders' ledgers.
+    """
+    sqs, bus = desk.target.client("sqs"), desk.target.client("events")
+    name = f"numberdesk-tail-{uuid.uuid4().hex[:12]}"
+    url = sqs.create_queue(QueueName=name, Attributes={"MessageRetentionPeriod": "300"})["QueueUrl"]
+    bus_name = desk.target.output("EventBusName")
+    try:
+        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        pattern = json.dumps({"source": ["numberdesk"]})
+        rule = bus.put_rule(Name=name, EventBusName=bus_name, EventPattern=pattern)["RuleArn"]
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": _policy(arn, rule)})
+        bus.put_targets(Rule=name, EventBusName=bus_name, Targets=[{"Id": "tail", "Arn": arn}])
+        desk.out.note("listening; end with Ctrl-C")
+        _print_events(desk, sqs, url, until=time.monotonic() + seconds if seconds else None)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        for delete in (
+            lambda: bus.remove_targets(Rule=name, EventBusName=bus_name, Ids=["tail"]),
+            lambda: bus.delete_rule(Name=name, EventBusName=bus_name),
+            lambda: sqs.delete_queue(QueueUrl=url),
+        ):
+            _quietly(desk, delete, name)
+    return Exit.DONE
+
+
+def _quietly(desk: Session, delete: Any, name: str) -> None:
+    try:
+        delete()
+    except Exception as error:  # noqa: BLE001 - the others are still to be deleted
+        desk.out.note(
+            f"{name} may be left ({type(error).__name__}); delete the queue and the rule of this name by hand"
+        )
+
+
+def _policy(queue: str, rule: str) -> str:
+    allowed = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": queue,
+        "Condition": {"ArnEquals": {"aws:SourceArn": rule}},
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+
+
+def _print_events(desk: Session, sqs: Any, url: str, *, until: float | None) -> None:
+    while until is None or time.monotonic() < until:
+        for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", []):
+            event = json.loads(message["Body"])
+            if desk.out.as_json:
+                desk.out.json(event)
+            else:
+                detail = event["detail"]
+                what = detail.get("message") or json.dumps(detail.get("data", {}), ensure_ascii=False)
+                desk.out.line(f"{event['time']}  {detail.get('order_id') or ''}  {event['detail-type']}  {what}")
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from numberdesk.domain.statuses import ChangeKind
@@ -36,6 +37,14 @@ class Bar:
 def time_bar(at: datetime, now: datetime) -> float:
     """Return how much of a bar the time left fills: 0 to 100."""
     return round(max(0.0, min((at - now) / _HORIZON, 1.0)) * 100, 1)
+
+
+def share_of(reserved: str | int, limit: str | int | None) -> float:
+    """Return how much of a limit is reserved: 0 to 100. Without a limit nothing is."""
+    if limit is None:
+        return 0
+    most = Decimal(limit)
+    return round(float(min(Decimal(reserved) / most, Decimal(1))) * 100, 1) if most else 100
 
 
 def by_day(deadlines: Iterable[datetime], now: datetime, days: int = 30) -> list[Bar]:

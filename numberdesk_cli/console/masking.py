@@ -10,10 +10,14 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from numberdesk.domain.text import SHORTENED
+
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
 HIDDEN = "[hidden]"
+MAX_SHOWN = 20_000
+"""Characters of one body on a page."""
 _PERSONAL = frozenset(
     {
         "address",
@@ -84,8 +88,9 @@ _PLAIN = frozenset(
 )
 """Names of fields that have such a word in them and hold nothing personal."""
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
-_EMAIL = re.compile(r"[^\s@<>\"'=&;,]+@[^\s@<>\"'=&;,]+")
-_ELEMENT = re.compile(r"<([A-Za-z_][\w:.-]*)([^<>]*)>([^<>]*)</\1>")
+# A body may be megabytes of anything: each of these reads it once, whatever is in it.
+_TOKEN = re.compile(r"[^\s<>\"'=&;,]+")
+_ELEMENT = re.compile(r"<([A-Za-z_][\w:.-]*)((?:\s[^<>]*)?)>([^<>]*)</\1>")
 _PAIR = re.compile(r"(?:(?<=^)|(?<=&))([^=&\s]+)=([^&\s]*)")
 
 
@@ -101,7 +106,12 @@ def masked(value: JsonValue) -> JsonValue:
         return {name: HIDDEN if is_personal(name) and _holds(it) else masked(it) for name, it in value.items()}
     if isinstance(value, list):
         return [masked(each) for each in value]
-    return _EMAIL.sub(HIDDEN, value) if isinstance(value, str) else value
+    return _without_addresses(value) if isinstance(value, str) else value
+
+
+def _without_addresses(text: str) -> str:
+    """Hide what looks like an e-mail address."""
+    return _TOKEN.sub(lambda found: HIDDEN if "@" in found[0][1:-1] else found[0], text) if "@" in text else text
 
 
 def _holds(value: JsonValue) -> bool:
@@ -110,7 +120,11 @@ def _holds(value: JsonValue) -> bool:
 
 def masked_json(value: JsonValue) -> str:
     """Write a document for people, without what looks personal."""
-    return json.dumps(masked(value), ensure_ascii=False, indent=2)
+    return _shown(json.dumps(masked(value), ensure_ascii=False, indent=2))
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}{SHORTENED}"
 
 
 def masked_text(text: str) -> str:
@@ -126,4 +140,4 @@ def masked_text(text: str) -> str:
         text,
     )
     shown = _PAIR.sub(lambda found: f"{found[1]}={HIDDEN if is_personal(found[1]) and found[2] else found[2]}", shown)
-    return _EMAIL.sub(HIDDEN, shown)
+    return _shown(_without_addresses(shown))

@@ -49,6 +49,8 @@ def environment() -> Environment:
     made.globals.update(
         navigation=_NAVIGATION,
         is_over=words.is_over,
+        waiting_words=words.WAITING,
+        share_of=charts.share_of,
         address_fields=values.ADDRESS_FIELDS,
         has_address=values.has_address,
         row_kind=values.row_kind,

@@ -32,6 +32,15 @@ _TONES: dict[Enum, str] = {
     OperationState.DONE: "good",
     OperationState.REJECTED: "bad",
 }
+WAITING = {
+    "unknown": "Outcome of the purchase unknown",
+    "held": "Received and not placed yet",
+    "unreadable": "Provider cannot be read",
+    "operation": "Something that was asked for is not done yet",
+    "pending": "Pending for longer than usual",
+    "not_understood": "Something at the provider is not understood",
+}
+"""What orders wait for, by the names of the API."""
 _ACTORS = {
     "place_order": "numberdesk (placing)",
     "sync_order": "numberdesk (following)",

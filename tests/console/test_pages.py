@@ -22,9 +22,9 @@ GERMAN = {"criteria": {"country": "DE", "city": "Berlin"}, "quantity": 1}
 BELGIAN = {"criteria": {"country": "BE", "number_type": "mobile"}, "quantity": 1}
 CONTACT = {"email": "desk@example.com", "contact_name": "Desk", "use_case": "two-factor"}
 BOUNDS = {
-    "/": 14,
+    "/": 10,
     "/?part=needs": 4,
-    "/?part=desk": 3,
+    "/?part=desk": 4,
     "/orders": 1,
     "/orders?part=rows": 1,
     "/orders/german": 7,
@@ -85,7 +85,7 @@ def test_today_stays_within_its_bound_beside_many_orders(world: World, visitor: 
     assert len(visitor.calls()) <= BOUNDS["/"]
     assert "the first 50 are shown" in text
     assert visitor.page.count('id="needs-order-') == 50
-    assert "120 orders are open" in text
+    assert "Open 100 or more" in text or "Open 120" in text
 
 
 # Today
@@ -133,7 +133,7 @@ def test_part_of_today_that_fails_leaves_the_others(vetted: World, visitor: Visi
     ids=str,
 )
 def test_every_filter_of_the_api_is_in_the_address(
-    vetted: World, visitor: Visitor, query: dict[str, str], shown: list[str]
+    vetted: World, visitor: Visitor, query: dict[str, Any], shown: list[str]
 ) -> None:
     visitor.get("/orders", **query)
     for order_id in ("german", "chicago"):
@@ -151,7 +151,7 @@ def test_every_filter_of_the_api_is_in_the_address(
     ],
     ids=str,
 )
-def test_wrong_filter_is_told_and_stays_filled_in(visitor: Visitor, query: dict[str, str], told: str) -> None:
+def test_wrong_filter_is_told_and_stays_filled_in(visitor: Visitor, query: dict[str, Any], told: str) -> None:
     assert told in visitor.get("/orders", status=400, **query)
     assert all(f'value="{value}"' in visitor.page for value in query.values() if value not in ("lost", "pending"))
 
@@ -232,7 +232,7 @@ def test_order_is_sent_to_a_poll_only_if_it_changed(vetted: World, visitor: Visi
     changed = visitor.browser.get(poll)
     assert changed.status_code == 200
     assert changed.text.lstrip().startswith('<div id="order"')
-    assert "alice is working on it" in changed.text
+    assert "It is being worked on by alice" in changed.text
 
 
 def test_order_whose_provider_cannot_be_read_still_shows_the_rest(vetted: World, visitor: Visitor) -> None:

@@ -19,7 +19,7 @@ with warnings.catch_warnings():
     from starlette.testclient import TestClient
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     import httpx
@@ -31,6 +31,7 @@ ORIGIN = "http://127.0.0.1:8123"
 TOKEN = "start-token"
 _FORM = re.compile(r"<form\b[^>]*>.*?</form>", re.DOTALL)
 _INPUT = re.compile(r"<input\b[^>]*>")
+_AREA = re.compile(r'<textarea\b[^>]* name="([^"]+)"[^>]*>([^<]*)</textarea>')
 _ATTRIBUTE = re.compile(r'([\w-]+)="([^"]*)"')
 
 
@@ -38,9 +39,12 @@ class OneAtATime(api_transport.ApiTransport):
     """The API of a world, for a console that reads in several threads: a function on moto takes over its whole process."""
 
     lock = RLock()
+    ahead: Callable[[httpx.Request], None] = staticmethod(lambda _: None)
+    """Called before each request, beside the others: it may wait."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer one request after the other."""
+        self.ahead(request)
         with self.lock:
             return super().handle_request(request)
 
@@ -79,6 +83,8 @@ class Visitor:
         self.transport = transport
         self.page = ""
         """The HTML of the last page."""
+        self.where = ""
+        """Its path."""
 
     def start(self) -> None:
         """Exchange the start token for a session."""
@@ -89,11 +95,11 @@ class Visitor:
         made, self.transport.requests = self.transport.requests, []
         return made
 
-    def get(self, path: str, *, status: int = 200, **parameters: str) -> str:
+    def get(self, path: str, *, status: int = 200, **parameters: Any) -> str:
         """Load a page and return its text."""
         answer = self.browser.get(path, params=parameters or None)
         assert answer.status_code == status, text_of(answer.text)
-        self.page = answer.text
+        self.page, self.where = answer.text, answer.url.path
         return text_of(self.page)
 
     def proof(self) -> str:
@@ -115,7 +121,7 @@ class Visitor:
         sent = {"csrf": self.proof(), **(fields or {})}
         answer = self.browser.post(path, data=sent, files=files, headers={"origin": ORIGIN, **(headers or {})})
         assert answer.status_code == status, text_of(answer.text)
-        self.page = answer.text
+        self.page, self.where = answer.text, answer.url.path
         return text_of(self.page)
 
     def submit(self, action: str, fields: Mapping[str, Any] | None = None, **more: Any) -> str:
@@ -126,6 +132,8 @@ class Visitor:
             field = dict(_ATTRIBUTE.findall(tag))
             if field.get("type") == "hidden" or " checked" in tag:
                 kept.setdefault(field["name"], []).append(unescape(field.get("value", "")))
+        for name, text in _AREA.findall(form):
+            kept[name] = unescape(text)
         return self.post(action, {**kept, **(fields or {})}, **more)
 
 

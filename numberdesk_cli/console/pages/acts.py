@@ -12,6 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, get_args
 
 from numberdesk.domain.statuses import ENDED, HoldKind
+from numberdesk_cli.console.gathering import Part, part
 from numberdesk_cli.console.jobs import held_since
 from numberdesk_cli.console.listing import address
 from numberdesk_cli.console.values import REASON, FaultsError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from numberdesk.api.models.orders import OrderView
+    from numberdesk.api.models.today import AccountSpendingView
     from numberdesk.domain.ledger import Entry
     from numberdesk_cli.client import Client
     from numberdesk_cli.console.visit import Form, Visit
@@ -89,11 +91,13 @@ def _form(
     faults: Mapping[str, str] | None = None,
     meanwhile: list[Entry] | None = None,
 ) -> Response:
+    act = _act(order, visit)
     return visit.page(
         template,
         status=status,
         order=order,
-        act=_act(order, visit),
+        act=act,
+        allowance=_allowance(visit, order) if act.name == "approve" else None,
         explanation=explain(order, visit.now()),
         values=values,
         error=error,
@@ -105,6 +109,14 @@ def _form(
         restored=order.hold is not None and order.hold.kind is HoldKind.RESTORED,
         back=address(f"/orders/{order.order_id}", {}),
     )
+
+
+def _allowance(visit: Visit, order: OrderView) -> Part[AccountSpendingView | None]:
+    """Read what is left of the account's limits today. Without it the rest of the page still helps."""
+    read = part(visit.console.read(visit.client.spending))
+    accounts = read.value.accounts if read.value else []
+    key = (order.provider, order.account)
+    return Part(next((each for each in accounts if (each.provider, each.account) == key), None), read.error)
 
 
 def _meanwhile(visit: Visit, order: OrderView, seen: str) -> list[Entry]:

@@ -24,8 +24,7 @@ def answer(visit: Visit) -> Response:
     requirement, sub_order_id = form.text("requirement"), form.text("sub_order_id")
     name = f"answer-{sub_order_id}-{requirement}"
     order = visit.client.order(order_id)
-    now = {standing(each) for each in order.requirements if each.key == (sub_order_id, requirement)} or {"-"}
-    if form.text("seen") not in now:
+    if form.text("seen") != standing(order, sub_order_id, requirement):
         told = "This requirement changed since the page was loaded; nothing was sent."
         again = Refused(name, told, "Look at it again, then send the value again.", form.values())
         return show(visit, status=409, refused=again)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numberdesk.api.models.orders import OrderView
     from numberdesk.api.models.requirements import OrderRequirementsView, StandView
-    from numberdesk.domain.order import Requirement
+    from numberdesk.domain.order import Operation
     from numberdesk_cli.console.visit import Visit
     from numberdesk_cli.errors import DeskError
 
@@ -60,26 +60,41 @@ class Asked:
     kind: str
     own: bool
     stand: StandView
-    open: bool
-    """Whether it takes a value now."""
+    coming: tuple[Operation, ...]
+    """Values on their way to the provider."""
+    seen: str
+    """How it stands, to notice when somebody else answers it meanwhile."""
+
+    @property
+    def open(self) -> bool:
+        """Whether it was asked for, so that it takes a value."""
+        return self.stand.requirement is not None
 
     @property
     def form(self) -> str:
         """Name its form."""
         return f"answer-{self.sub_order_id}-{self.id}"
 
-    @property
-    def seen(self) -> str:
-        """Say how it stands, to notice when somebody else answers it meanwhile."""
-        return standing(self.stand.requirement)
+
+def coming(order: OrderView, sub_order_id: str, requirement_id: str) -> tuple[Operation, ...]:
+    """Return the operations that bring a value for a requirement."""
+    return tuple(
+        operation
+        for operation in order.operations
+        if operation.open
+        and requirement_id in operation.requirement_ids
+        and operation.sub_order_id in (None, sub_order_id)
+    )
 
 
-def standing(requirement: Requirement | None) -> str:
+def standing(order: OrderView, sub_order_id: str, requirement_id: str) -> str:
     """Say how a requirement stands, in one line that changes whenever it does."""
-    if requirement is None:
+    found = next((each for each in order.requirements if each.key == (sub_order_id, requirement_id)), None)
+    if found is None:
         return "-"
-    at = requirement.rejected_at.isoformat() if requirement.rejected_at else ""
-    return f"{requirement.state.value}/{requirement.operation_id or ''}/{at}"
+    at = found.rejected_at.isoformat() if found.rejected_at else ""
+    open_ = ",".join(each.id for each in coming(order, sub_order_id, requirement_id))
+    return f"{found.state.value}/{found.operation_id or ''}/{at}/{open_}"
 
 
 def order(visit: Visit) -> Response:
@@ -111,7 +126,7 @@ def show(visit: Visit, *, template: str = "order.html", status: int = 200, refus
         cut=len(ledger.value or []) == _ENTRIES,
         histories=charts.deadline_histories(ledger.value or [], visit.now()),
         parts=parts,
-        asked=[_asked(each) for each in parts.value or []],
+        asked=[_asked(found, each) for each in parts.value or []],
         comments=comments,
         webhooks=webhooks,
         refused=refused,
@@ -125,20 +140,24 @@ def _seen(visit: Visit, found: OrderView) -> str:
     return f"{found.version}.{int(now.timestamp()) // (60 * _STALE_MINUTES)}"
 
 
-def _asked(part_: OrderRequirementsView) -> tuple[OrderRequirementsView, list[Asked]]:
+def _asked(shown: OrderView, part_: OrderRequirementsView) -> tuple[OrderRequirementsView, list[Asked]]:
     made = []
     for stand in part_.requirements:
         requirement, specification = stand.requirement, stand.specification
         kind = specification.kind.value if specification else (requirement and requirement.kind) or "unknown"
+        id_ = specification.id if specification else requirement.id if requirement else ""
+        # The order's own list belongs to no sub order; nor does what an order without sub orders asks for.
+        sub_order_id = part_.sub_order_id or ""
         made.append(
             Asked(
                 name=specification.name if specification else requirement.label if requirement else "",
-                id=specification.id if specification else requirement.id if requirement else "",
-                sub_order_id=part_.sub_order_id or "",
+                id=id_,
+                sub_order_id=sub_order_id,
                 kind="own" if part_.own else kind,
                 own=part_.own,
                 stand=stand,
-                open=requirement is not None,
+                coming=coming(shown, sub_order_id, id_),
+                seen=standing(shown, sub_order_id, id_),
             )
         )
     return part_, made

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     from starlette.responses import Response
 
+    from numberdesk.api.models.today import StatusView
     from numberdesk.domain.lists import Summary
     from numberdesk_cli.console.visit import Visit
 
@@ -25,7 +25,6 @@ SHOWN = 50
 """Orders that are shown."""
 _ATTENTION_PAGES = 3
 _DEADLINE_PAGES = 3
-_OPEN_PAGES = 5
 _HORIZON = timedelta(days=30)
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -47,7 +46,7 @@ def today(visit: Visit) -> Response:
         return visit.page("parts/needs.html", **_needs(visit, 1)())
     if visit.query("part") == "desk":
         return visit.page("parts/desk.html", **_desk(visit)())
-    parts = [_needs(visit, _DEADLINE_PAGES), _desk(visit), _open(visit)]
+    parts = [_needs(visit, _DEADLINE_PAGES), _desk(visit)]
     shown = {name: value for made in parts for name, value in made().items()}
     return visit.page("today.html", **shown)
 
@@ -80,25 +79,31 @@ def _needs(visit: Visit, deadline_pages: int) -> Callable[[], dict[str, Any]]:
     return shown
 
 
-def _open(visit: Visit) -> Callable[[], dict[str, Any]]:
-    opened = _Reads(visit).orders(_OPEN_PAGES, open=True)
+def _desk(visit: Visit) -> Callable[[], dict[str, Any]]:
+    """Begin to read how the desk itself stands."""
+    read, client = visit.console.read, visit.client
+    letters, placing = read(client.dead_letter_counts), read(client.placing)
+    status, spending = read(client.status), read(client.spending)
 
     def shown() -> dict[str, Any]:
-        found = part(opened)
-        orders, more = found.value or ([], False)
-        counts = Counter(each.state for each in orders)
-        tones = {words.plain(state): words.tone(state) for state in counts}
-        by_state = charts.by_count({words.plain(state): number for state, number in counts.items()}, tones)
-        return {"by_state": by_state, "open_count": len(orders), "open_more": more, "open_error": found.error}
+        stands = part(status)
+        return {
+            "letters": part(letters),
+            "placing": part(placing),
+            "spending": part(spending),
+            "status": stands,
+            "by_state": _by_state(stands.value) if stands.value else [],
+        }
 
     return shown
 
 
-def _desk(visit: Visit) -> Callable[[], dict[str, Any]]:
-    """Begin to read how the desk itself stands. What else the API says of it goes in here and into `parts/desk.html`."""
-    read, client = visit.console.read, visit.client
-    letters, placing, accounts = read(client.dead_letter_counts), read(client.placing), read(client.accounts)
-    return lambda: {"letters": part(letters), "placing": part(placing), "accounts": part(accounts)}
+def _by_state(status: StatusView) -> list[charts.Bar]:
+    counts = {state: each for state, each in status.states.items() if each.count}
+    return charts.by_count(
+        {words.plain(state): each.count for state, each in counts.items()},
+        {words.plain(state): words.tone(state) for state in counts},
+    )
 
 
 VIEWS = (("GET", "/", today),)

@@ -91,7 +91,7 @@ def _desk(visit: Visit) -> Callable[[], dict[str, Any]]:
             "letters": part(letters),
             "placing": part(placing),
             "spending": part(spending),
-            "status": stands,
+            "stands": stands,
             "by_state": _by_state(stands.value) if stands.value else [],
         }
 

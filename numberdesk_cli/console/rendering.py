@@ -41,6 +41,7 @@ def environment() -> Environment:
         kind_words=words.words_of_kind,
         provider_name=words.provider,
         in_path=words.in_path,
+        sub_order_name=words.sub_order_name,
         money=words.money,
         masked=masking.masked_json,
         masked_text=masking.masked_text,

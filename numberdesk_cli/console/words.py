@@ -15,6 +15,8 @@ from numberdesk_cli.explain import ATTENTION
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from numberdesk.api.models.orders import OrderView
+
 _SOON = timedelta(days=1)
 _NEAR = timedelta(days=7)
 _TONES: dict[Enum, str] = {
@@ -103,6 +105,16 @@ def words_of_kind(kind: object) -> str:
 def provider(name: str) -> str:
     """Write a provider's name as it writes it."""
     return wording.provider_name(name)
+
+
+def sub_order_name(order: OrderView, sub_order_id: str) -> str:
+    """Name a sub order by its country and type, as far as they are known."""
+    found = next((each for each in order.sub_orders if each.id == sub_order_id), None)
+    if not sub_order_id:
+        return "its own list"
+    if found is None or not found.country:
+        return f"the sub order {sub_order_id}"
+    return " ".join((found.country, plain(found.number_type or "")))
 
 
 def in_path(text: str) -> str:

@@ -1,15 +1,22 @@
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support import aws
+from tests.support.browser import MISSING, chromium, launched
+from tests.support.browser import window as open_window
 from tests.support.console import Desk, Visitor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from playwright.sync_api import Browser
+
+    from tests.support.browser import Window
 
 
 @pytest.fixture
@@ -31,4 +38,23 @@ def visitor(desk: Desk) -> Iterator[Visitor]:
     """Return a browser without scripts that has started a session."""
     with desk.visitor() as made:
         made.start()
+        yield made
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Return a Chromium. Without one the tests that need it are skipped, unless NUMBERDESK_CONSOLE is `required`."""
+    path = chromium()
+    if path is None:
+        if os.environ.get("NUMBERDESK_CONSOLE") == "required":
+            pytest.fail(MISSING)
+        pytest.skip(MISSING)
+    with launched(path) as made:
+        yield made
+
+
+@pytest.fixture
+def window(desk: Desk, browser: Browser) -> Iterator[Window]:
+    """Return a browser window before the desk's console."""
+    with open_window(desk, browser) as made:
         yield made

@@ -37,10 +37,7 @@
     const part = event.detail.target.id ? document.getElementById(event.detail.target.id) : null;
     if (part && opened) opened.forEach((index) => { const each = all("details", part)[index]; if (each) each.open = true; });
   });
-  const stale = (is) => { find("#stale").hidden = !is; };
-  document.addEventListener("htmx:sendError", () => stale(true));
-  document.addEventListener("htmx:responseError", () => stale(true));
-  document.addEventListener("htmx:afterOnLoad", () => stale(false));
+  document.addEventListener("htmx:afterRequest", (event) => { find("#stale").hidden = Boolean(event.detail.successful); });
 
   // Rows
   document.addEventListener("change", (event) => {

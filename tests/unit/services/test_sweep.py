@@ -350,6 +350,18 @@ def test_any_progress_ends_the_rest_of_an_order() -> None:
     assert (after.failed_runs, after.stuck) == (0, None)
 
 
+def test_run_that_ends_while_the_order_rests_sets_no_earlier_wake() -> None:
+    """Every wake until then would be swallowed, and the next one be sent minutes after the end of the rest."""
+    desk = ADesk()
+    resting = due(desk, "order-1", NOW, waiting=True).with_(
+        failed_runs=3, stuck=Stuck(since=NOW, rests_until=NOW + 15 * MINUTE), wake_at=NOW + 15 * MINUTE
+    )
+    desk.store.orders["order-1"] = resting
+    sooner = resting.with_(wake_at=NOW + MINUTE, next_try_at=NOW + MINUTE)
+    after = desk.desk.commit(resting, sooner, (), NOW, "place_order", is_outcome=False)
+    assert (after.wake_at, after.next_try_at) == (NOW + 15 * MINUTE, NOW + MINUTE)
+
+
 def test_stale_run_of_an_order_held_for_a_person_is_not_counted() -> None:
     desk = ADesk()
     hold = Hold(kind=HoldKind.LIMIT, why="too much", since=NOW)

@@ -177,5 +177,13 @@ def left_of(spending: SpendingView, order: OrderView) -> str:
     return ", ".join(limits) or "there is no limit"
 
 
+Text = Annotated[str, Parameter(allow_leading_hyphen=True)]
+"""Free text, or a file's name where - is standard input: it may begin with a hyphen."""
+Reason = Annotated[
+    str | None,
+    Parameter(
+        allow_leading_hyphen=True, help="Why. It stands in the ledger and is not erased: write no personal data."
+    ),
+]
 Desk = Annotated[Session, Parameter(parse=False)]
 """The session as a parameter of a command."""

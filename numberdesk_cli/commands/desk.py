@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 from numberdesk.domain import wording
 from numberdesk_cli.commands.orders import Flag
 from numberdesk_cli.errors import Exit, UsageError
-from numberdesk_cli.session import Desk
+from numberdesk_cli.session import Desk, Reason
 
 if TYPE_CHECKING:
     from numberdesk.api.models.desk import AccountView, DeadLetterView, PlacingView, Replayed
@@ -22,7 +22,6 @@ accounts = App(name="accounts", help="The accounts at providers.")
 dead_letters = App(name="dead-letters", help="Messages that could not be handled.")
 
 Queue = Literal["orders", "sync"]
-Reason = Annotated[str | None, Parameter(help="Why. People are told of it; write no personal data.")]
 
 
 def register(app: App) -> None:

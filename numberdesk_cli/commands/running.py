@@ -59,7 +59,9 @@ def doctor(*, desk: Desk) -> int:
 @setup.command
 def telnyx(
     *,
-    api_key: Annotated[str | None, Parameter(help="A file with the API key, or - for standard input.")] = None,
+    api_key: Annotated[
+        str | None, Parameter(allow_leading_hyphen=True, help="A file with the API key, or - for standard input.")
+    ] = None,
     public_key: Annotated[
         str | None, Parameter(help="The key that signs webhooks (portal: Keys & Credentials).")
     ] = None,
@@ -86,7 +88,9 @@ def telnyx(
 def telesign(
     *,
     customer_id: str | None = None,
-    api_key: Annotated[str | None, Parameter(help="A file with the API key, or - for standard input.")] = None,
+    api_key: Annotated[
+        str | None, Parameter(allow_leading_hyphen=True, help="A file with the API key, or - for standard input.")
+    ] = None,
     account: Account = "default",
     setting: Settings = None,
     base_url: BaseUrl = None,
@@ -115,7 +119,9 @@ def telesign(
 def callfire(
     *,
     login: str | None = None,
-    password: Annotated[str | None, Parameter(help="A file with the password, or - for standard input.")] = None,
+    password: Annotated[
+        str | None, Parameter(allow_leading_hyphen=True, help="A file with the password, or - for standard input.")
+    ] = None,
     event: Annotated[
         str | None, Parameter(help="The trigger event that CallFire named to you for postbacks of orders.")
     ] = None,

@@ -28,6 +28,7 @@ from local.stage import PermissionMissingError
 from local.stories import STORIES, TWELVE
 from local.world import TIMINGS, World
 
+MAILBOX = "mailbox"
 SAMPLE_WEBHOOK = "events/telnyx/number-order-complete.json"
 BEGAN = time.monotonic()
 
@@ -101,9 +102,19 @@ def up() -> int:
     except BaseException:
         world.stop()
         raise
+    subscribe_somebody(world)
     world.detach()
     print(how_to_talk(world))
     return 0
+
+
+def subscribe_somebody(world: World) -> None:
+    """Subscribe a queue to the messages to people, in place of somebody's mailbox."""
+    sqs = world.stack.client("sqs")
+    url = sqs.create_queue(QueueName=MAILBOX)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    topic = world.stack.outputs["NotificationTopicArn"]
+    world.stack.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
 
 
 def how_to_talk(world: World) -> str:
@@ -118,7 +129,7 @@ def how_to_talk(world: World) -> str:
         f"  order queue  {outputs['OrderQueueUrl']}",
         f"  sync queue   {outputs['SyncQueueUrl']}",
         f"  event bus    {outputs['EventBusName']}",
-        f"  people       {outputs['NotificationTopicArn']}",
+        f"  people       {outputs['NotificationTopicArn']}, to the queue {MAILBOX}",
         *(f"  {name:<12} {world.simulators.root(name)}  (controls: POST /_sim/...)" for name in BUILT_IN),
         "",
         "For AWS tools and SDKs (made-up credentials; they work nowhere else):",

@@ -210,6 +210,9 @@ def _try(desk: Session, provider: str, account: str) -> None:
 
 
 def _register(desk: Session, provider: str, account: str) -> None:
+    if desk.target.local:
+        desk.out.line("The simulator sends its webhooks here already.")
+        return
     here = [each for each in desk.client.registrations(provider, account) if each.url.startswith(desk.target.url)]
     if any(each.enabled for each in here):
         desk.out.line("The webhook is registered already.")

@@ -26,9 +26,9 @@ from numberdesk.services.wake import Waker
 from numberdesk.storage.orders import row_item
 from numberdesk.storage.table import Table
 from tests.functional.test_polls import wake
-from tests.support.aws import moto_stack
 from tests.support.backlog import MAX_MESSAGES, SECOND, TIMINGS, Office, accounts, callfire_office, keywords
 from tests.support.builders import START, body
+from tests.support.deployed import moto_stack
 from tests.support.desks import ADesk
 from tests.support.memory_store import MemoryStore
 from tests.support.orders import CADENCE, a_snapshot

@@ -22,6 +22,7 @@ import botocore.useragent
 import botocore.validate
 import jsonpath_ng.ext
 import moto.cloudformation.models
+import moto.core.models
 import moto.core.parse
 import moto.core.responses
 import moto.core.utils
@@ -56,6 +57,7 @@ from tests.support.stack import ACCOUNT_ID, REGION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from botocore.model import OperationModel, StructureShape
     from moto.core.model import Shape
@@ -107,10 +109,12 @@ _snake_case = cache(camelcase_to_underscores)
 @contextmanager
 def quick_moto() -> Iterator[None]:
     """Patch moto and boto3. Assumption: each DynamoDB table has a sort key, and all keys are text."""
-    patches = (
+    patches: tuple[AbstractContextManager[Any], ...] = (
         # A client takes longer to create than most tests take, and has no state: a test that patches one must undo it.
         mock.patch.object(boto3, "client", lambda service, **_: _client(service)),
         mock.patch.object(boto3.Session, "client", lambda session, service, **_: _client(service)),
+        # Nothing here uses `requests`, for which moto registers a thousand patterns each time that it begins.
+        mock.patch.object(moto.core.models, "RESPONSES_METHODS", []),
         mock.patch.object(BaseClient, "_make_api_call", call),
         mock.patch.object(BaseClient, "_make_request", _answer),
         mock.patch.object(botocore.hooks.EventAliaser, "_alias_event_name", cache(_alias_event_name)),

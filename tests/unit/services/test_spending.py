@@ -22,7 +22,7 @@ from numberdesk.providers import base
 from numberdesk.services.ports import ConflictError
 from numberdesk.services.problems import Problem, ProblemError
 from numberdesk.storage.table import Table
-from tests.support.aws import moto_stack
+from tests.support.deployed import moto_stack
 from tests.support.desks import ADesk, CrashError
 from tests.support.orders import NOW, a_message
 from tests.support.stack import REGION

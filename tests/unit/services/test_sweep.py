@@ -23,6 +23,7 @@ from numberdesk.services.ports import AccountState, UnreadableRowError
 from numberdesk.services.wake import MAX_PATIENCE, MAX_WAITING, UNREAD_PAUSE, Waker
 from tests.support.desks import ADesk, CrashError
 from tests.support.orders import NOW, a_message, pending, received
+from tests.support.properties import examples
 
 if TYPE_CHECKING:
     from numberdesk.domain.order import Order
@@ -55,7 +56,7 @@ def woken(desk: ADesk) -> list[str]:
     return [wake["order_id"] for wake in sent]  # type: ignore[index]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.lists(st.tuples(st.integers(-7200, 600), st.booleans()), min_size=1, max_size=30), st.integers(2, 40))
 def test_each_due_order_gets_one_wake_at_a_time(orders: list[tuple[int, bool]], minutes: int) -> None:
     desk = ADesk()

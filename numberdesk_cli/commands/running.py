@@ -35,6 +35,7 @@ def register(app: App) -> None:
     """Add the commands."""
     app.command(setup)
     app.command(doctor)
+    app.command(console)
 
 
 def doctor(*, desk: Desk) -> int:
@@ -54,6 +55,19 @@ def doctor(*, desk: Desk) -> int:
         if finding.mend:
             desk.out.line(f"       {finding.mend}")
     return worst
+
+
+def console(*, port: int = 0, no_browser: Flag = False, desk: Desk) -> int:
+    """Serve the console on this machine, with your AWS credentials. Nothing new is exposed.
+
+    Args:
+        port: The port on 127.0.0.1; 0 takes a free one.
+        no_browser: Only print the address.
+    """
+    from numberdesk_cli.console.serving import serve  # noqa: PLC0415 - a web server, which no other command needs
+
+    serve(desk.client, port=port, open_browser=not no_browser, say=desk.out.line)
+    return Exit.DONE
 
 
 @setup.command

@@ -54,6 +54,11 @@ test: lint .ministack/ready ## lint, validate the template, run all tests
 unit: .venv/ready ## run only the tests of the domain, the services and the API
 	@.venv/bin/pytest -n 2 --dist loadgroup tests/unit/domain tests/unit/services tests/unit/api
 
+EXAMPLES ?= 1000
+.PHONY: properties
+properties: .venv/ready ## run the unit tests with many examples of each property (EXAMPLES=5000: more)
+	NUMBERDESK_EXAMPLES=$(EXAMPLES) .venv/bin/pytest -q -n 2 --dist loadgroup tests/unit
+
 .PHONY: format
 format: .venv/ready ## format the code
 	.venv/bin/ruff check --fix

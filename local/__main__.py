@@ -4,8 +4,6 @@ run                 deploy, play the twelve stories, print how every order ended
 stories [NUMBER...] the same with all stories, or with the stories of these numbers
 up                  deploy and leave everything running
 down                stop everything that `up` left running
-order FILE...       send order messages to the running stack
-orders              list the orders of the running stack
 url                 print the URL of the running stack's API
 sign FILE           print the headers that make the file's bytes a genuine Telnyx webhook, for curl -H @-
 """
@@ -29,10 +27,8 @@ from local.simulator_process import BUILT_IN, Simulators
 from local.stage import PermissionMissingError
 from local.stories import STORIES, TWELVE
 from local.world import TIMINGS, World
-from numberdesk.domain.order import Order
-from numberdesk.storage.table import Table
-from numberdesk.storage.values import unmarshal
 
+MAILBOX = "mailbox"
 SAMPLE_WEBHOOK = "events/telnyx/number-order-complete.json"
 BEGAN = time.monotonic()
 
@@ -106,9 +102,19 @@ def up() -> int:
     except BaseException:
         world.stop()
         raise
+    subscribe_somebody(world)
     world.detach()
     print(how_to_talk(world))
     return 0
+
+
+def subscribe_somebody(world: World) -> None:
+    """Subscribe a queue to the messages to people, in place of somebody's mailbox."""
+    sqs = world.stack.client("sqs")
+    url = sqs.create_queue(QueueName=MAILBOX)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    topic = world.stack.outputs["NotificationTopicArn"]
+    world.stack.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
 
 
 def how_to_talk(world: World) -> str:
@@ -123,7 +129,7 @@ def how_to_talk(world: World) -> str:
         f"  order queue  {outputs['OrderQueueUrl']}",
         f"  sync queue   {outputs['SyncQueueUrl']}",
         f"  event bus    {outputs['EventBusName']}",
-        f"  people       {outputs['NotificationTopicArn']}",
+        f"  people       {outputs['NotificationTopicArn']}, to the queue {MAILBOX}",
         *(f"  {name:<12} {world.simulators.root(name)}  (controls: POST /_sim/...)" for name in BUILT_IN),
         "",
         "For AWS tools and SDKs (made-up credentials; they work nowhere else):",
@@ -131,9 +137,11 @@ def how_to_talk(world: World) -> str:
         "",
         f"Times are shortened: {json.dumps(TIMINGS)}",
         "",
-        "Order something and see the result:",
-        f"  {python} order events/orders/01-two-us-locals.json",
-        f"  {python} orders",
+        "Order something, see what it waits for, and check the stack:",
+        "  export NUMBERDESK_LOCAL=1",
+        "  .venv/bin/numberdesk order submit events/orders/01-two-us-locals.json",
+        "  .venv/bin/numberdesk explain 01-two-us-locals",
+        "  .venv/bin/numberdesk doctor",
         "",
         "Send a signed webhook (for an unknown order: it is accepted and kept as unmatched):",
         f"  {python} sign {SAMPLE_WEBHOOK} | curl -i -H @- --data-binary @{SAMPLE_WEBHOOK} {world.telnyx_url}",
@@ -155,37 +163,6 @@ def down() -> int:
     return 0
 
 
-def order(files: Sequence[str]) -> int:
-    """Send messages to the order queue."""
-    stack = LocalStack.attach()
-    for name in files:
-        sent = stack.client("sqs").send_message(
-            QueueUrl=stack.outputs["OrderQueueUrl"], MessageBody=Path(name).read_text()
-        )
-        print(f"{name}: on the queue as message {sent['MessageId']}")
-    return 0
-
-
-def orders() -> int:
-    """List the orders."""
-    stack = LocalStack.attach()
-    client, name = stack.client("dynamodb"), stack.outputs["TableName"]
-    pages = client.get_paginator("scan").paginate(
-        TableName=name, FilterExpression="sk = :sk", ExpressionAttributeValues={":sk": {"S": "ORDER"}}
-    )
-    table = Table(client, name)
-    found = [table.get(unmarshal(item)["order_id"]) for page in pages for item in page["Items"]]
-    for each in sorted((each for each in found if each is not None), key=lambda it: it.received_at):
-        print(line(each))
-    return 0
-
-
-def line(it: Order) -> str:
-    """Describe an order in one line."""
-    have = ", ".join(asset.value for asset in it.assets) or "-"
-    return f"{it.order_id:<34} {it.provider:<9} {it.state.value:<20} {it.provider_order_id or '-':<37} {have}"
-
-
 def url() -> int:
     """Print the API's URL."""
     print(LocalStack.attach().api_url)
@@ -204,7 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m local", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("command", choices=("run", "stories", "up", "down", "order", "orders", "url", "sign"))
+    parser.add_argument("command", choices=("run", "stories", "up", "down", "url", "sign"))
     parser.add_argument("names", nargs="*", metavar="FILE | NUMBER")
     options = parser.parse_args(arguments)
     for ending in (signal.SIGTERM, signal.SIGHUP):
@@ -214,8 +191,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "stories": lambda: run(stories=numbered(options.names), report_name="stories.json"),
         "up": up,
         "down": down,
-        "order": lambda: order(options.names),
-        "orders": orders,
         "url": url,
         "sign": lambda: sign(options.names[0]),
     }

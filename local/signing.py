@@ -112,7 +112,7 @@ class Api:
             self._signatures[headers["Authorization"].rpartition("Signature=")[2]] = None
         # Bypasses the proxies that the caller's environment may name.
         return httpx.request(
-            method, url, content=content, headers=headers, timeout=60, trust_env=False, verify=NO_CERTIFICATES
+            method, url, content=content, headers=headers, timeout=180, trust_env=False, verify=NO_CERTIFICATES
         )
 
     @staticmethod

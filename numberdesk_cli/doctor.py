@@ -20,7 +20,6 @@ from numberdesk_cli.target import aws_error
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from numberdesk.api.models.desk import AccountView
     from numberdesk_cli.client import Client
     from numberdesk_cli.target import Target
 
@@ -151,78 +150,63 @@ class _Doctor:
 
     def accounts(self) -> Iterator[Finding]:
         """Read something of each account that costs nothing, and look for this stack's webhook."""
-        used = [account for account in self.client.accounts() if account.retired_at is None]
+        known = {(each.provider, each.account): each.retired_at for each in self.client.accounts()}
+        stored = {(provider, account) for name in self._secrets() for provider, _, account in [name.partition("/")]}
+        used = [key for key in sorted(known.keys() | stored) if known.get(key) is None and key[0] in registry.NAMES]
         if not used:
             yield bad(
-                "accounts",
-                "no account's credentials were read yet",
-                "Store a secret: `numberdesk setup PROVIDER` (docs/providers).",
+                "accounts", "there is no account yet", "Store a secret: `numberdesk setup PROVIDER` (docs/providers)."
             )
-        for account in used:
-            name = f"{account.provider}/{account.account}"
+        for provider, account in used:
+            name = f"{provider}/{account}"
             try:
-                yield from self._account(account, name)
+                yield from self._account(provider, account, name)
             except ProblemError as error:
-                yield bad(
-                    "accounts",
-                    f"{name}: {error}",
-                    error.mend or "Check the account's secret, and the provider's status page.",
-                )
+                mend = error.mend or "Check the account's secret, and the provider's status page."
+                yield bad("accounts", f"{name}: {error}", mend)
 
-    def _account(self, account: AccountView, name: str) -> Iterator[Finding]:
-        abilities = (
-            registry.capabilities(account.provider).abilities if account.provider in registry.NAMES else frozenset()
-        )
-        title = wording.provider_name(account.provider)
+    def _account(self, provider: str, account: str, name: str) -> Iterator[Finding]:
+        abilities = registry.capabilities(provider).abilities if provider in registry.NAMES else frozenset()
+        title = wording.provider_name(provider)
         if Ability.REGISTER in abilities:
-            registered = self.client.registrations(account.provider, account.account)
+            registered = self.client.registrations(provider, account)
             yield good("accounts", f"{name}: {title} answers")
             here = [each for each in registered if each.url.startswith(self.target.url)]
-            if any(each.enabled for each in here):
+            if self.target.local:
+                yield good("accounts", f"{name}: its simulator sends webhooks here")
+            elif any(each.enabled for each in here):
                 yield good("accounts", f"{name}: its webhook is registered")
-            elif (
-                account.provider in registry.NAMES
-                and registry.PROVIDERS[account.provider].webhook is WebhookAuth.SIGNATURE
-            ):
+            elif provider in registry.NAMES and registry.PROVIDERS[provider].webhook is WebhookAuth.SIGNATURE:
                 yield bad(
                     "accounts",
                     f"{name}: no webhook of {title} comes here; orders are found by polling alone",
-                    f"`numberdesk setup {account.provider} --account {account.account}`",
+                    f"`numberdesk setup {provider} --account {account}`",
                 )
             else:
                 yield good("accounts", f"{name}: no postback is registered, orders are polled")
         else:
-            next(self.client.owned(account.provider, account.account), None)
+            next(self.client.owned(provider, account), None)
             yield good("accounts", f"{name}: {title} answers")
 
-    def secrets(self) -> Iterator[Finding]:
-        """Compare the names of the secrets with the accounts whose credentials were read."""
+    def _secrets(self) -> set[str]:
+        """Return the names of the accounts' secrets, without the stack's."""
         prefix = f"{self.target.stack_name}/"
         pages = self.target.client("secretsmanager").get_paginator("list_secrets")
         found = pages.paginate(Filters=[{"Key": "name", "Values": [prefix]}])
-        names = {
-            each["Name"].removeprefix(prefix)
-            for page in found
-            for each in page["SecretList"]
-            if each["Name"].startswith(prefix)
-        }
+        names = {each["Name"] for page in found for each in page["SecretList"]}
+        return {name.removeprefix(prefix) for name in names if name.startswith(prefix)}
+
+    def secrets(self) -> Iterator[Finding]:
+        """Compare the names of the secrets with the accounts whose credentials were read."""
+        prefix, names = f"{self.target.stack_name}/", self._secrets()
         read = {f"{each.provider}/{each.account}": each.retired_at is None for each in self.client.accounts()}
-        unknown = sorted(name for name in names if name.partition("/")[0] not in registry.NAMES)
-        for name in unknown:
-            yield bad(
-                "secrets",
-                f"{prefix}{name} names no provider",
-                f"The providers are {', '.join(registry.NAMES)}; name it {prefix}PROVIDER/ACCOUNT.",
-            )
+        for name in sorted(name for name in names if name.partition("/")[0] not in registry.NAMES):
+            mend = f"The providers are {', '.join(registry.NAMES)}; name it {prefix}PROVIDER/ACCOUNT."
+            yield bad("secrets", f"{prefix}{name} names no provider", mend)
         for name in sorted(name for name, in_use in read.items() if in_use and name not in names):
-            yield bad(
-                "secrets",
-                f"there is no secret {prefix}{name}",
-                f"`numberdesk setup {name.partition('/')[0]}`, or `numberdesk accounts retire`.",
-            )
-        for name in sorted(names - set(unknown) - read.keys()):
-            yield good("secrets", f"{prefix}{name} is there and was not needed yet")
-        yield good("secrets", f"{len(names)} secret(s) are there")
+            mend = f"`numberdesk setup {name.partition('/')[0]}`, or `numberdesk accounts retire`."
+            yield bad("secrets", f"there is no secret {prefix}{name}", mend)
+        yield good("secrets", f"{wording.count(len(names), 'secret')} found")
 
     def keys(self) -> Iterator[Finding]:
         """Check the keys that the receiver trusts."""

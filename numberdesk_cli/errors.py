@@ -101,6 +101,7 @@ class UnavailableError(ProblemError):
 
 
 _MENDS = {
+    "not-found": "Check the spelling. An order that was submitted just now is there in a moment.",
     "changed-meanwhile": "Read it again, then decide anew.",
     "order-id-reused": "Give the new order another order_id.",
     "order-ended": "The order is over. Submit another one with a new order_id.",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numberdesk.api.models.orders import OrderView
+    from numberdesk.api.models.today import SpendingView
     from numberdesk_cli.explanation import Act, ActName
     from numberdesk_cli.output import Output
     from numberdesk_cli.target import Target
@@ -109,6 +110,8 @@ class Session:
         self.out.note(f"{act.title}: {act.effect}", style="")
         if act.cost:
             self.out.note(f"Cost: {act.cost}.", style="bold")
+        if act.name == "approve":
+            self.out.note(f"Left of today's limits: {left_of(self.client.spending(), order)}.", style="bold")
         if order.acknowledged and order.acknowledged.until > now:
             self.out.note(
                 f"{wording.who(order.acknowledged.by)} is at it until {order.acknowledged.until:%H:%M:%S}Z.",
@@ -156,5 +159,31 @@ class Session:
             self.out.line(f"It waits for {story.waits_for}.")
 
 
+def left_of(spending: SpendingView, order: OrderView) -> str:
+    """Say what is left of the limits of an order's account today."""
+    mine = [each for each in spending.accounts if (each.provider, each.account) == (order.provider, order.account)]
+    limits = [
+        *(f"{each.numbers.left} of {each.numbers.limit} numbers" for each in mine if each.numbers.limit is not None),
+        *(
+            f"{cost.left} of {cost.limit} {cost.currency}"
+            for each in mine
+            for cost in each.cost
+            if cost.limit is not None
+        ),
+    ]
+    per_order = spending.numbers_per_order
+    if per_order is not None:
+        limits.append(f"at most {per_order} in one order")
+    return ", ".join(limits) or "there is no limit"
+
+
+Text = Annotated[str, Parameter(allow_leading_hyphen=True)]
+"""Free text, or a file's name where - is standard input: it may begin with a hyphen."""
+Reason = Annotated[
+    str | None,
+    Parameter(
+        allow_leading_hyphen=True, help="Why. It stands in the ledger and is not erased: write no personal data."
+    ),
+]
 Desk = Annotated[Session, Parameter(parse=False)]
 """The session as a parameter of a command."""

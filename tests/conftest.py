@@ -7,7 +7,9 @@ import gc
 import pytest
 from hypothesis import settings
 
-settings.register_profile("numberdesk", deadline=None)
+from tests.support.properties import EXAMPLES
+
+settings.register_profile("numberdesk", deadline=None, max_examples=EXAMPLES)
 settings.load_profile("numberdesk")
 
 

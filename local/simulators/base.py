@@ -15,12 +15,12 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
-from functools import wraps
+from functools import cache, cached_property, wraps
 from typing import Any, TypeVar, cast
 
 import httpx
 from flask import Flask, Response, g, request
-from werkzeug.routing import Rule
+from werkzeug.routing import Map, Rule
 
 from local.simulators.clock import Clock
 from local.simulators.faults import WORK_NOT_DONE, Fault, FaultKind, FaultScript
@@ -145,6 +145,12 @@ class _MatchedOnly(Rule):
         return lambda *_: ("", "")
 
 
+@cache
+def _url_map(routes: tuple[tuple[str, str, tuple[str, ...]], ...]) -> Map:
+    """Make the map of these routes once for all simulators that have them: parsing the paths takes longest."""
+    return Map([_MatchedOnly(path, endpoint=endpoint, methods=methods) for endpoint, path, methods in routes])
+
+
 class Simulator:
     """Base class. A provider adds its routes with ``_route`` and says how it authenticates and how time passes."""
 
@@ -155,16 +161,24 @@ class Simulator:
         self.lock = threading.RLock()
         self.random = random.Random(seed)
         self.outbox = Outbox()
-        self.app = Flask(f"simulator.{self.name}", static_folder=None)
-        self.app.url_rule_class = _MatchedOnly
+        self._routes: dict[str, tuple[str, tuple[str, ...]]] = {}
+        self._views: dict[str, View] = {}
         self._settings = settings
         self._credentials: dict[str, Credential] = {}
         self._blocks: dict[str, str] = {}
         self._faults = FaultScript()
         self._ledger = _Ledger()
-        self.app.register_error_handler(404, self._unrouted)
-        self.app.register_error_handler(405, self._unrouted)
-        self.app.add_url_rule("/_sim/<command>", "_sim", self._serve_control, methods=["GET", "POST"])
+        self._add_route("/_sim/<command>", "_sim", self._serve_control, "GET", "POST")
+
+    @cached_property
+    def app(self) -> Flask:
+        """The WSGI application. It is made when it is first used: most tests use one simulator of the three."""
+        made = Flask(f"simulator.{self.name}", static_folder=None, root_path="/")
+        made.url_map = _url_map(tuple((name, *route) for name, route in self._routes.items()))
+        made.view_functions |= self._views
+        made.register_error_handler(404, self._unrouted)
+        made.register_error_handler(405, self._unrouted)
+        return made
 
     # What a provider must say -----------------------------------------------------------------------------------
 
@@ -197,7 +211,13 @@ class Simulator:
         def serve(**arguments: Any) -> Response:
             return self._serve(operation, view, arguments)
 
-        self.app.add_url_rule(path, f"{operation} {path}", serve, methods=[method], provide_automatic_options=False)
+        self._add_route(path, f"{operation} {path}", serve, method)
+
+    def _add_route(self, path: str, endpoint: str, view: View, *methods: str) -> None:
+        if endpoint in self._routes:
+            raise ValueError(f"{endpoint} has a route already")
+        self._routes[endpoint] = path, methods
+        self._views[endpoint] = view
 
     def _serve(self, operation: str, view: View, arguments: dict[str, Any]) -> Response:
         # Before the form is parsed: a signature is over the raw bytes.

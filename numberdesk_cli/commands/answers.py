@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 
 from numberdesk_cli.commands.orders import Flag, duration, read_json_file
 from numberdesk_cli.errors import Exit, UsageError
-from numberdesk_cli.session import Desk
+from numberdesk_cli.session import Desk, Text
 
 if TYPE_CHECKING:
     from numberdesk_cli.session import Session
@@ -82,15 +82,20 @@ def supply(
     order_id: str,
     requirement: str | None = None,
     *,
-    text: str | None = None,
+    text: Text | None = None,
     day: Annotated[date | None, Parameter(name="--date")] = None,
     file: Path | None = None,
-    address: Annotated[str | None, Parameter(help="A JSON file with an address, or -.")] = None,
+    address: Annotated[
+        str | None, Parameter(allow_leading_hyphen=True, help="A JSON file with an address, or -.")
+    ] = None,
     address_id: str | None = None,
     document_id: str | None = None,
     group: str | None = None,
     done: Flag = False,
-    values: Annotated[str | None, Parameter(help='A JSON file with several values: {"values": [...]}, or -.')] = None,
+    values: Annotated[
+        str | None,
+        Parameter(allow_leading_hyphen=True, help='A JSON file with several values: {"values": [...]}, or -.'),
+    ] = None,
     sub_order: SubOrder = None,
     number: str | None = None,
     resubmit: Flag = False,
@@ -197,7 +202,7 @@ def list_comments(order_id: str, *, desk: Desk) -> int:
 
 
 @comments.command
-def add(order_id: str, text: str, *, sub_order: SubOrder = None, desk: Desk) -> int:
+def add(order_id: str, text: Text, *, sub_order: SubOrder = None, desk: Desk) -> int:
     """Write to the provider's reviewers. It cannot be taken back."""
     desk.show_done(desk.client.comment(order_id, text, sub_order))
     return Exit.DONE
@@ -210,7 +215,7 @@ def mark_read(order_id: str, comment_id: str, *, desk: Desk) -> int:
     return Exit.DONE
 
 
-def extend(order_id: str, *, text: str | None = None, sub_order: SubOrder = None, desk: Desk) -> int:
+def extend(order_id: str, *, text: Text | None = None, sub_order: SubOrder = None, desk: Desk) -> int:
     """Ask the provider for more time, in your own words or in numberdesk's.
 
     Args:

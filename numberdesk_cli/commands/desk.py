@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from numberdesk.domain import wording
 from numberdesk_cli.commands.orders import Flag
 from numberdesk_cli.errors import Exit, UsageError
-from numberdesk_cli.session import Desk
+from numberdesk_cli.session import Desk, Reason
 
 if TYPE_CHECKING:
     from numberdesk.api.models.desk import AccountView, DeadLetterView, PlacingView, Replayed
+    from numberdesk.api.models.today import CountView
     from numberdesk_cli.session import Session
 
 placing = App(name="placing", help="Whether orders are placed at all.")
@@ -20,7 +22,6 @@ accounts = App(name="accounts", help="The accounts at providers.")
 dead_letters = App(name="dead-letters", help="Messages that could not be handled.")
 
 Queue = Literal["orders", "sync"]
-Reason = Annotated[str | None, Parameter(help="Why. People are told of it; write no personal data.")]
 
 
 def register(app: App) -> None:
@@ -29,6 +30,8 @@ def register(app: App) -> None:
     app.command(accounts)
     app.command(dead_letters)
     app.command(replay)
+    app.command(spending)
+    app.command(overview, name="status")
 
 
 # Placing
@@ -84,7 +87,9 @@ def _turn(desk: Session, *, is_open: bool, reason: str, dry_run: bool, yes: bool
 
 
 @placing.command(name="confirm-restore")
-def confirm_restore(*, without: list[str] | None = None, dry_run: Flag = False, yes: Flag = False, desk: Desk) -> int:
+def confirm_restore(
+    *, without: list[str] | None = None, reason: Reason = None, dry_run: Flag = False, yes: Flag = False, desk: Desk
+) -> int:
     """Let placing go on from a restored table, after you have read InventoryDiffers.
 
     Args:
@@ -100,8 +105,82 @@ def confirm_restore(*, without: list[str] | None = None, dry_run: Flag = False, 
         desk.out.note("Nothing was done (--dry-run).")
         return Exit.DONE
     desk.confirm(f"Confirm the restored table of {desk.target.name}?", yes=yes)
-    _show(desk, desk.client.confirm_restore(without=without or ()))
+    _show(desk, desk.client.confirm_restore(without=without or (), reason=reason))
     return Exit.DONE
+
+
+def spending(*, desk: Desk) -> int:
+    """Show what is reserved of each account's limits today, and what is left."""
+    view = desk.client.spending()
+    if desk.out.as_json:
+        desk.out.json(view)
+        return Exit.DONE
+    rows = [
+        row
+        for each in view.accounts
+        for row in (
+            (
+                f"{each.provider}/{each.account}",
+                "numbers",
+                each.numbers.reserved,
+                each.numbers.limit,
+                each.numbers.left,
+            ),
+            *(
+                (f"{each.provider}/{each.account}", cost.currency, cost.reserved, cost.limit, cost.left)
+                for cost in each.cost
+            ),
+        )
+    ]
+    desk.out.items(
+        rows,
+        [
+            ("ACCOUNT", lambda row: row[0]),
+            ("OF", lambda row: row[1]),
+            ("RESERVED", lambda row: row[2]),
+            ("LIMIT", lambda row: row[3]),
+            ("LEFT", lambda row: row[4]),
+        ],
+        none="no account is in use",
+    )
+    desk.out.note(f"The day ends in {wording.time_left(view.ends_at - desk.now())} (UTC).")
+    return Exit.DONE
+
+
+def overview(*, desk: Desk) -> int:
+    """Show how numberdesk stands: orders by state, what waits for too long, and each account."""
+    view = desk.client.status()
+    if desk.out.as_json:
+        desk.out.json(view)
+        return Exit.DONE
+    for name, count in (
+        ("open", view.open),
+        ("need a person", view.attention),
+        ("with a deadline", view.with_deadline),
+    ):
+        desk.out.line(f"{_count(count)} {name}")
+    for name, waiting in view.waiting.items():
+        age = wording.time_left(view.at - waiting.since)
+        desk.out.line(f"{_count(waiting.orders)} {name.replace('_', ' ')}, the first for {age}")
+    desk.out.line(
+        f"Received in {view.month}: {', '.join(f'{_count(n)} {state.value}' for state, n in view.states.items() if n.count) or 'none'}"
+    )
+    desk.out.items(
+        view.accounts,
+        [
+            ("ACCOUNT", lambda it: f"{it.provider}/{it.account}"),
+            ("BLOCKED SINCE", lambda it: it.blocked_since),
+            ("WHY", lambda it: it.blocked_because),
+            ("COMPARED", lambda it: it.compared_at),
+            ("DIFFERENCES", lambda it: [f"{number} {kind}" for kind, number in it.differences.items()]),
+        ],
+        none="no account is in use",
+    )
+    return Exit.DONE
+
+
+def _count(view: CountView) -> str:
+    return f"{view.count}{'+' if view.more else ''}"
 
 
 # Accounts
@@ -125,14 +204,16 @@ def list_accounts(*, desk: Desk) -> int:
 
 
 @accounts.command
-def retire(provider: str, account: str, *, force: Flag = False, yes: Flag = False, desk: Desk) -> int:
+def retire(
+    provider: str, account: str, *, force: Flag = False, reason: Reason = None, yes: Flag = False, desk: Desk
+) -> int:
     """Take an account out of use. Orders for it are refused or held.
 
     Args:
         force: Also where it has open orders: those at the provider are still followed, those that wait are held.
     """
     desk.confirm(f"Retire {provider}/{account}?", yes=yes)
-    _show_account(desk, desk.client.retire(provider, account, force=force))
+    _show_account(desk, desk.client.retire(provider, account, force=force, reason=reason))
     return Exit.DONE
 
 

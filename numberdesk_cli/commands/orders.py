@@ -17,7 +17,7 @@ from numberdesk.domain import wording
 from numberdesk.domain.statuses import ENDED, OrderState
 from numberdesk_cli.errors import Exit, NotFoundError, UsageError
 from numberdesk_cli.explain import explain
-from numberdesk_cli.session import Desk
+from numberdesk_cli.session import Desk, Reason, Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +44,7 @@ def register(app: App) -> None:
 
 
 @orders.command
-def submit(file: str, *, desk: Desk) -> int:
+def submit(file: Text, *, desk: Desk) -> int:
     """Submit an order. The same message again is harmless.
 
     Args:
@@ -335,7 +335,7 @@ def cancel(
     order_id: str,
     *,
     sub_order: str | None = None,
-    reason: str | None = None,
+    reason: Reason = None,
     dry_run: Flag = False,
     yes: Flag = False,
     desk: Desk,
@@ -344,7 +344,6 @@ def cancel(
 
     Args:
         sub_order: Only this sub order.
-        reason: Why; it stands in the ledger. Write no personal data.
         dry_run: Show the effect, and do nothing.
         yes: Do not ask.
     """
@@ -363,7 +362,7 @@ def approve(
     order_id: str,
     *,
     most: Annotated[list[str] | None, Parameter(help="The most that may be due at once, such as USD=15.00.")] = None,
-    reason: str | None = None,
+    reason: Reason = None,
     dry_run: Flag = False,
     yes: Flag = False,
     desk: Desk,
@@ -371,7 +370,6 @@ def approve(
     """Let a held order go on, for the cost that is shown.
 
     Args:
-        reason: Why; it stands in the ledger. Write no personal data.
         dry_run: Show the effect, and do nothing.
         yes: Do not ask.
     """
@@ -396,11 +394,10 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 @orders.command
-def reject(order_id: str, *, reason: str | None = None, dry_run: Flag = False, yes: Flag = False, desk: Desk) -> int:
+def reject(order_id: str, *, reason: Reason = None, dry_run: Flag = False, yes: Flag = False, desk: Desk) -> int:
     """Cancel a held order.
 
     Args:
-        reason: Why; it stands in the ledger. Write no personal data.
         dry_run: Show the effect, and do nothing.
         yes: Do not ask.
     """
@@ -421,7 +418,7 @@ def resolve(
     placed_as: str | None = None,
     not_placed: Literal["cancel", "again"] | None = None,
     delivered: list[str] | None = None,
-    reason: str | None = None,
+    reason: Reason = None,
     dry_run: Flag = False,
     yes: Flag = False,
     desk: Desk,
@@ -432,7 +429,6 @@ def resolve(
         placed_as: The provider's id of the order that is the purchase. It is looked up there before it is believed.
         not_placed: Nothing was bought: cancel the order, or place it again. This is believed.
         delivered: What was delivered beside what is recorded, for an order whose delivery could not be read.
-        reason: How you know; it stands in the ledger. Write no personal data.
         dry_run: Show the effect, and do nothing.
         yes: Do not ask.
     """
@@ -459,11 +455,10 @@ def resolve(
 
 
 @orders.command
-def erase(order_id: str, *, reason: str | None = None, dry_run: Flag = False, yes: Flag = False, desk: Desk) -> int:
+def erase(order_id: str, *, reason: Reason = None, dry_run: Flag = False, yes: Flag = False, desk: Desk) -> int:
     """Erase the personal data of an order that has ended.
 
     Args:
-        reason: Why; it stands in the ledger. Write no personal data.
         dry_run: Show the effect, and do nothing.
         yes: Do not ask.
     """

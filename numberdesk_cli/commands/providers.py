@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 
 from numberdesk_cli.commands.orders import Flag, read_json_file
 from numberdesk_cli.errors import Exit, UsageError
-from numberdesk_cli.session import Desk
+from numberdesk_cli.session import Desk, Reason, Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -124,13 +124,12 @@ def totals(owned: Iterable[Owned]) -> dict[str, Decimal]:
 
 @numbers.command
 def release(
-    order_id: str, number: str, *, reason: str | None = None, dry_run: Flag = False, yes: Flag = False, desk: Desk
+    order_id: str, number: str, *, reason: Reason = None, dry_run: Flag = False, yes: Flag = False, desk: Desk
 ) -> int:
     """Give a number or keyword of an order back, for good.
 
     Args:
         number: As the order shows it, with its plus.
-        reason: Why; it stands in the ledger. Write no personal data.
         dry_run: Show the effect, and do nothing.
         yes: Do not ask.
     """
@@ -218,7 +217,7 @@ def show(provider: str, country: str, number_type: str, *, account: Account = "d
 
 
 @profiles.command
-def put(provider: str, country: str, number_type: str, file: str, *, account: Account = "default", desk: Desk) -> int:
+def put(provider: str, country: str, number_type: str, file: Text, *, account: Account = "default", desk: Desk) -> int:
     """Write a profile from a JSON file: {"answers": [{"requirement": ..., "value": {...}}], "enabled": true}.
 
     A `version` in it is the one that was read: it is written only if that is still there.

@@ -35,6 +35,7 @@ def register(app: App) -> None:
     """Add the commands."""
     app.command(setup)
     app.command(doctor)
+    app.command(console)
 
 
 def doctor(*, desk: Desk) -> int:
@@ -56,10 +57,25 @@ def doctor(*, desk: Desk) -> int:
     return worst
 
 
+def console(*, port: int = 0, no_browser: Flag = False, desk: Desk) -> int:
+    """Serve the console on this machine, with your AWS credentials. Nothing new is exposed.
+
+    Args:
+        port: The port on 127.0.0.1; 0 takes a free one.
+        no_browser: Only print the address.
+    """
+    from numberdesk_cli.console.serving import serve  # noqa: PLC0415 - a web server, which no other command needs
+
+    serve(desk.client, port=port, open_browser=not no_browser, say=desk.out.line)
+    return Exit.DONE
+
+
 @setup.command
 def telnyx(
     *,
-    api_key: Annotated[str | None, Parameter(help="A file with the API key, or - for standard input.")] = None,
+    api_key: Annotated[
+        str | None, Parameter(allow_leading_hyphen=True, help="A file with the API key, or - for standard input.")
+    ] = None,
     public_key: Annotated[
         str | None, Parameter(help="The key that signs webhooks (portal: Keys & Credentials).")
     ] = None,
@@ -86,7 +102,9 @@ def telnyx(
 def telesign(
     *,
     customer_id: str | None = None,
-    api_key: Annotated[str | None, Parameter(help="A file with the API key, or - for standard input.")] = None,
+    api_key: Annotated[
+        str | None, Parameter(allow_leading_hyphen=True, help="A file with the API key, or - for standard input.")
+    ] = None,
     account: Account = "default",
     setting: Settings = None,
     base_url: BaseUrl = None,
@@ -115,7 +133,9 @@ def telesign(
 def callfire(
     *,
     login: str | None = None,
-    password: Annotated[str | None, Parameter(help="A file with the password, or - for standard input.")] = None,
+    password: Annotated[
+        str | None, Parameter(allow_leading_hyphen=True, help="A file with the password, or - for standard input.")
+    ] = None,
     event: Annotated[
         str | None, Parameter(help="The trigger event that CallFire named to you for postbacks of orders.")
     ] = None,
@@ -204,6 +224,9 @@ def _try(desk: Session, provider: str, account: str) -> None:
 
 
 def _register(desk: Session, provider: str, account: str) -> None:
+    if desk.target.local:
+        desk.out.line("The simulator sends its webhooks here already.")
+        return
     here = [each for each in desk.client.registrations(provider, account) if each.url.startswith(desk.target.url)]
     if any(each.enabled for each in here):
         desk.out.line("The webhook is registered already.")

@@ -23,6 +23,7 @@ from tests.contract.store_cases import MONTH, deadline
 from tests.support.builders import START, message, received
 from tests.support.functions import LAMBDA
 from tests.support.memory_store import MemoryStore
+from tests.support.properties import examples
 from tests.support.quick_moto import quick_moto
 from tests.support.stack import REGION, order_table
 
@@ -103,7 +104,7 @@ def empty(request: pytest.FixtureRequest) -> Iterator[Callable[[], Store]]:
         yield make
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     which=st.sampled_from(LISTS),
     limit=st.integers(1, 3),

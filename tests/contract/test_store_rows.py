@@ -25,6 +25,7 @@ from tests.support.builders import START
 from tests.support.functions import LAMBDA
 from tests.support.largest import Filler, grown
 from tests.support.orders import pending
+from tests.support.properties import examples
 from tests.support.quick_moto import quick_moto
 from tests.support.stack import REGION, order_table
 
@@ -227,7 +228,7 @@ COUNTS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(4), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(grow=st.lists(COUNTS, min_size=1, max_size=3))
 def test_any_order_is_read_as_written(client: DynamoDBClient, grow: list[dict[str, int]]) -> None:
     client.create_table(TableName="any", **order_table())

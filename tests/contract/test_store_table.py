@@ -16,8 +16,9 @@ from numberdesk.services.ports import ConflictError, Receipt, Webhook
 from numberdesk.storage.table import Table
 from numberdesk.storage.values import marshal, unmarshal
 from tests.contract.store_cases import SECOND, StoreContract, changed, create, listed, number, paged, profile
-from tests.support.aws import moto_stack, readable
+from tests.support.aws import readable
 from tests.support.builders import START
+from tests.support.deployed import moto_stack
 from tests.support.stack import REGION
 
 if TYPE_CHECKING:

@@ -21,6 +21,7 @@ from numberdesk.providers import registry
 from numberdesk.storage.table import Table
 from tests.support.aws import STACK, world
 from tests.support.builders import SCOPE, body
+from tests.support.properties import examples
 from tests.support.stack import REGION
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def test_id_that_no_path_can_carry_is_refused_with_the_reason(order_id: str, fie
 
 
 @given(order_id=st.one_of(st.text(max_size=70), st.text("ab._:-/%;?#+ ", max_size=70), st.sampled_from(STRANGE)))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @example(order_id="a.")
 @example(order_id="..a")
 @example(order_id="-")
@@ -224,7 +225,7 @@ def test_no_token_id_or_query_causes_a_server_error(desk: World) -> None:
     queries = st.dictionaries(st.sampled_from([*names, "day", "account", "number", "number_type"]), values, max_size=3)
     statuses: set[int] = set()
 
-    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=examples(75), deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(
         route=st.sampled_from(LISTS),
         order_id=st.one_of(st.just("order-1"), st.sampled_from([quote(each, safe="") for each in STRANGE if each])),

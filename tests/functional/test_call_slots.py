@@ -26,12 +26,13 @@ from numberdesk.services.wake import Waker
 from numberdesk.storage.orders import row_item
 from numberdesk.storage.table import Table
 from tests.functional.test_polls import wake
-from tests.support.aws import moto_stack
 from tests.support.backlog import MAX_MESSAGES, SECOND, TIMINGS, Office, accounts, callfire_office, keywords
 from tests.support.builders import START, body
+from tests.support.deployed import moto_stack
 from tests.support.desks import ADesk
 from tests.support.memory_store import MemoryStore
 from tests.support.orders import CADENCE, a_snapshot
+from tests.support.properties import examples
 from tests.support.stack import REGION
 from tests.support.turns import Turns
 
@@ -128,7 +129,7 @@ class Rush:
             self._come(turn, name, account, count)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(arrivals, pushes)
 def test_calls_of_one_account_are_spaced_and_none_is_lost(callers: Arrivals, held: list[tuple[int, int]]) -> None:
     rush = Rush("callfire", callers, held, takes=timedelta(milliseconds=300))
@@ -155,7 +156,7 @@ def test_distance_of_calls_is_a_setting(provider: str) -> None:
         assert max(distances) <= max(interval, SECOND / 20), "no distance is greater than the setting"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(arrivals, pushes)
 def test_accounts_do_not_delay_each_other(callers: Arrivals, held: list[tuple[int, int]]) -> None:
     both = Rush("callfire", callers, held, takes=SECOND / 10)
@@ -166,7 +167,7 @@ def test_accounts_do_not_delay_each_other(callers: Arrivals, held: list[tuple[in
     assert both.calls.left.get("second") == unheld.calls.left.get("second")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(arrivals, pushes)
 def test_429_holds_back_unspaced_calls(callers: Arrivals, held: list[tuple[int, int]]) -> None:
     rush = Rush("telnyx", callers, held, takes=timedelta(milliseconds=300))

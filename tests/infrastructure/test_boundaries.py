@@ -1,7 +1,9 @@
 """Which layer may import which, read from the source, so that imports for types count as well."""
 
 import ast
+import re
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -162,3 +164,37 @@ def test_only_the_registry_imports_modules_by_name(module: str) -> None:
 
 def test_every_layer_has_its_rule() -> None:
     assert {part_of(module) for module in modules()} - {""} == set(OURS) == set(OTHERS)
+
+
+COMMAND = sorted((ROOT / "numberdesk_cli").rglob("*.py"))
+OF_COMMAND = {
+    "numberdesk.api.models",
+    "numberdesk.domain",
+    "numberdesk.providers.info",
+    "numberdesk.providers.registry",
+    "numberdesk.services.receive",
+    "numberdesk_cli",
+}
+"""The command speaks to the API: it needs its models, the domain's words, and how a webhook is put into a message."""
+
+
+@pytest.mark.parametrize("path", COMMAND, ids=lambda path: str(path.relative_to(ROOT)))
+def test_command_is_made_of_the_api_and_the_domain_alone(path: Path) -> None:
+    ours = {
+        name
+        for name in imported(tree(path))
+        if name.split(".")[0] in ("numberdesk", "numberdesk_cli", "local", "tests")
+    }
+    assert {name for name in ours if not within(name, OF_COMMAND)} == set()
+
+
+def test_command_needs_what_its_package_declares() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    groups = project["dependency-groups"]
+    locked = {each for each in [*groups["cli"], *groups["runtime"]] if isinstance(each, str)}
+    assert {re.split(r"[>=]", each)[0] for each in project["project"]["dependencies"]} == locked
+    distributions = {"aws_lambda_powertools": "aws-lambda-powertools", "multipart": "python-multipart"}
+    used = {name.split(".")[0] for path in COMMAND for name in imported(tree(path), for_types=False)}
+    third_party = used - set(sys.stdlib_module_names) - {"numberdesk", "numberdesk_cli", "__future__"}
+    # botocore comes with boto3, pydantic_core with pydantic.
+    assert {distributions.get(name, name) for name in third_party} - {"botocore", "pydantic_core"} <= locked

@@ -10,7 +10,10 @@ import pytest
 from botocore.exceptions import ClientError, ParamValidationError
 from moto import mock_aws
 from moto.dynamodb.models import dynamodb_backends
+from moto.sqs.models import sqs_backends
 
+from tests.support import aws
+from tests.support.deployed import moto_stack
 from tests.support.quick_moto import quick_moto
 from tests.support.stack import ACCOUNT_ID, REGION, Stack, create_stack
 
@@ -61,6 +64,63 @@ def test_moto_speedups_change_no_response(monkeypatch: pytest.MonkeyPatch) -> No
     assert refused["TransactionCanceledException"] == 2
     assert refused["ConditionalCheckFailedException"] == 1
     assert refused["ClientError"] == 6
+
+
+def test_no_world_contains_what_another_one_left() -> None:
+    with aws.world() as world:
+        fresh = content(world)
+        world.dynamodb.put_item(TableName=world.table._name, Item={"pk": {"S": "A"}, "sk": {"S": "1"}})
+        world.send("{}")
+        world.put_secret("telnyx", api_key="another")
+        world.put_secret("telnyx", "resale", api_key="a third")
+        world.upload({"fields": {"key": "one", "Content-Type": "text/plain"}}, b"1")
+        world.mailbox.unsubscribe()
+        topic = world.stack.outputs["NotificationTopicArn"]
+        boto3.client("sns", region_name=REGION).subscribe(TopicArn=topic, Protocol="email", Endpoint="one@example.com")
+        events, bus = boto3.client("events", region_name=REGION), world.stack.outputs["EventBusName"]
+        events.put_rule(Name="another", EventBusName=bus, EventPattern='{"source": ["numberdesk"]}')
+        world.restore(world.copy())
+        changed = content(world)
+    assert [name for name in fresh if changed[name] == fresh[name]] == []
+    with aws.world() as world:
+        assert content(world) == fresh
+
+
+def test_no_stack_contains_what_another_one_left() -> None:
+    for _ in range(2):
+        with moto_stack() as stack:
+            client, name = boto3.client("dynamodb", region_name=REGION), stack.outputs["TableName"]
+            assert client.scan(TableName=name)["Items"] == []
+            client.put_item(TableName=name, Item={"pk": {"S": "A"}, "sk": {"S": "1"}})
+
+
+def test_parameters_make_another_deployment() -> None:
+    for zone in ("Europe/Brussels", "Europe/Vienna"):
+        with moto_stack(TimeZone=zone) as stack:
+            assert stack.environments["place_order"]["TIME_ZONE"] == zone
+        with aws.world(TimeZone=zone) as world:
+            assert world.stack.environments["place_order"]["TIME_ZONE"] == zone
+
+
+def content(world: aws.World) -> dict[str, Any]:
+    """Return what each service of a world contains."""
+    events, bus = boto3.client("events", region_name=REGION), world.stack.outputs["EventBusName"]
+    queues = sqs_backends[ACCOUNT_ID][REGION].queues
+    tables = world.dynamodb.list_tables()["TableNames"]
+    secrets = [each["Name"] for each in world.secrets.list_secrets()["SecretList"]]
+    subscribed = boto3.client("sns", region_name=REGION).list_subscriptions()["Subscriptions"]
+    return {
+        "items": {name: world.dynamodb.scan(TableName=name)["Items"] for name in tables},
+        "stream": world.stream(),
+        "messages": {name: [each.body for each in queue._messages] for name, queue in queues.items()},
+        "secrets": [(name, world.secrets.get_secret_value(SecretId=name)["SecretString"]) for name in secrets],
+        "files": world.objects(),
+        "subscriptions": sorted(each["Endpoint"] for each in subscribed),
+        "confirmed": world.mailbox.topic.subscriptions_confimed,
+        "rules": [rule["Name"] for rule in events.list_rules(EventBusName=bus)["Rules"]],
+        "outputs": dict(world.stack.outputs),
+        "environments": {name: dict(each) for name, each in world.stack.environments.items()},
+    }
 
 
 def answers(patched: AbstractContextManager[None]) -> list[Any]:

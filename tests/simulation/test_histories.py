@@ -50,6 +50,9 @@ LIMITS = [
 # In one process, so that each is played once.
 pytestmark = pytest.mark.xdist_group("histories")
 
+RARE = (200, 270, 280, 320, 340, 390)
+"""Further live histories, with what is rare in the first twenty: documents in a group, values refused, a blocked account."""
+
 FIRST, LAST = (int(part) for part in os.environ.get("NUMBERDESK_SEEDS", "0:200").split(":"))
 CHUNK = 50
 # A live poll is many calls, and each of them has two points at which something may happen.
@@ -611,7 +614,7 @@ def test_histories_contain_every_kind_of_mishap() -> None:
 
 def test_live_histories_contain_every_kind_of_mishap() -> None:
     """Those that go through the real adapters have mishaps of every sort, before and after the provider's work."""
-    seen = total(range(0, 400, 10))
+    seen = total([*range(0, 200, 10), *RARE])
     faults = [kind for kind in get_args(FaultKind) if not any(each.endswith(f" {kind}") for each in seen)]
     assert not faults, f"never: {faults}"
     for kind in (

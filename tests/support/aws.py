@@ -12,7 +12,9 @@ import io
 import json
 import zlib
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from json import dumps, loads
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -21,7 +23,6 @@ from urllib.parse import urlparse
 
 import boto3
 import moto.sqs.models
-from moto import mock_aws
 from moto.events.models import EventPattern
 
 from local.simulators.base import SimulatorTransport
@@ -35,11 +36,10 @@ from numberdesk.storage.ledger import entry_of_item
 from numberdesk.storage.table import Table
 from numberdesk.storage.values import marshal, unmarshal
 from tests.support import described, recursion, senders
-from tests.support.aws_limits import limits_of_aws
 from tests.support.builders import START
-from tests.support.functions import LAMBDA, Function
-from tests.support.mailbox import PEOPLE, mailbox
-from tests.support.quick_moto import quick_moto
+from tests.support.deployed import deployed, moto_at
+from tests.support.functions import Function
+from tests.support.mailbox import PEOPLE, mailbox, subscribe
 from tests.support.stack import REGION, create_stack, functions, order_table, resources, role_id
 
 if TYPE_CHECKING:
@@ -65,32 +65,32 @@ SECRETS: dict[str, dict[str, Any]] = {
 _MAX_ROUNDS = 200
 
 
-@contextmanager
-def moto_stack(clock: Clock | None = None, **parameters: str) -> Iterator[Stack]:
-    """Create the template's table, queues, bus and topic in moto.
+@dataclass(frozen=True)
+class Ground:
+    """What a world begins with in moto, beside people's subscription and the accounts' secrets.
 
-    With a clock, SQS uses its time: delays and visibility time-outs pass when it is moved.
+    Attributes:
+        stack: the deployed stack.
+        bus_queue: the URL of a queue that gets every event of the bus.
     """
-    clock = clock or Clock()
 
-    # A mock would keep every call.
-    def seconds() -> float:
-        return clock.now().timestamp()
+    stack: Stack
+    bus_queue: str
 
-    def milliseconds() -> float:
-        return clock.now().timestamp() * 1000
 
-    with (
-        mock.patch.dict("os.environ", LAMBDA),
-        quick_moto(),
-        limits_of_aws(),
-        mock.patch.object(moto.sqs.models, "unix_time", seconds),
-        mock.patch.object(moto.sqs.models, "unix_time_millis", milliseconds),
-        mock_aws(),
-        recursion.kept_by_sqs(),
-        senders.named_by_sqs(),
-    ):
-        yield create_stack(STACK, **parameters)
+def _ground(parameters: dict[str, str]) -> Ground:
+    stack = create_stack(**parameters)
+    secrets = boto3.client("secretsmanager", region_name=REGION)
+    for provider, secret in SECRETS.items():
+        secrets.create_secret(Name=f"{STACK}/{provider}/default", SecretString=json.dumps(secret))
+    subscribe(stack.outputs["NotificationTopicArn"])
+    sqs, events = boto3.client("sqs", region_name=REGION), boto3.client("events", region_name=REGION)
+    bus = stack.outputs["EventBusName"]
+    url = sqs.create_queue(QueueName="listener")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    events.put_rule(Name="all", EventBusName=bus, EventPattern=json.dumps({"source": ["numberdesk"]}))
+    events.put_targets(Rule="all", EventBusName=bus, Targets=[{"Id": "listener", "Arn": arn}])
+    return Ground(stack, url)
 
 
 class KilledError(BaseException):
@@ -100,8 +100,8 @@ class KilledError(BaseException):
 class World:
     """A deployed numberdesk. Nothing happens automatically: `settle`, `sweep` and `pass_time` drive it."""
 
-    def __init__(self, stack: Stack, clock: Clock, mailbox: Mailbox) -> None:
-        self.stack = stack
+    def __init__(self, ground: Ground, clock: Clock, mailbox: Mailbox) -> None:
+        self.stack = ground.stack
         self.clock = clock
         self.mailbox = mailbox
         self.output = io.StringIO()
@@ -128,7 +128,7 @@ class World:
         assert not changed, (
             "a test before this one left a patched AWS client behind: use monkeypatch.setitem(vars(client), ...)"
         )
-        self.table = Table(self.dynamodb, stack.outputs["TableName"])
+        self.table = Table(self.dynamodb, self.stack.outputs["TableName"])
         self.dying: set[str] = set()
         """References of orders whose function dies once the provider took them, before anything of it is written."""
         self.stopped: list[str] = []
@@ -136,11 +136,9 @@ class World:
         self.max_chain = 0
         """Most invocations of one function in one chain."""
         self._functions: dict[str, Function] = {}
-        self._bus_queue = self._listen_to_the_bus()
+        self._bus_queue = ground.bus_queue
         self._published = 0
         self._stream: list[dict[str, Any]] = []
-        for provider, secret in SECRETS.items():
-            self.put_secret(provider, **secret)
 
     # Functions
 
@@ -450,14 +448,6 @@ class World:
                 found.append((event["detail-type"], event["detail"]))
         return found
 
-    def _listen_to_the_bus(self) -> str:
-        events, bus = boto3.client("events", region_name=REGION), self.stack.outputs["EventBusName"]
-        url = self.sqs.create_queue(QueueName="listener")["QueueUrl"]
-        arn = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        events.put_rule(Name="all", EventBusName=bus, EventPattern=json.dumps({"source": ["numberdesk"]}))
-        events.put_targets(Rule="all", EventBusName=bus, Targets=[{"Id": "listener", "Arn": arn}])
-        return url
-
     def bought(self, provider: str = "telnyx") -> int:
         """Count what a simulator sold."""
         return len(self.simulators[provider].sales())
@@ -491,6 +481,11 @@ def readable(value: Any) -> Any:
     return zlib.decompress(value).decode() if isinstance(value, bytes) and value[:2] == b"\x78\x9c" else value
 
 
+_PARAMETERS = {
+    "NotificationEmail": PEOPLE,
+    "TelnyxPublicKeys": f"default={TelnyxSimulator(private_key=b'k' * 32).public_key()}",
+    "CallFireTokenDigests": f"default={hashlib.sha256(TOKEN.encode()).hexdigest()}",
+}
 _ADAPTER = registry.adapter
 _KEEP = purchase.keep
 
@@ -524,22 +519,17 @@ assert {*SOURCES, "publish_changes"} <= functions().keys()
 def world(**parameters: str) -> Iterator[World]:
     """Deploy numberdesk on moto, with the keys of the simulators."""
     clock = Clock(START)
-    key = TelnyxSimulator(clock, private_key=b"k" * 32).public_key()
-    keys = {
-        "TelnyxPublicKeys": f"default={key}",
-        "CallFireTokenDigests": f"default={hashlib.sha256(TOKEN.encode()).hexdigest()}",
-    }
-    with (
-        moto_stack(clock, **{"NotificationEmail": PEOPLE, **keys, **parameters}) as stack,
-        mailbox(clock, stack.outputs["NotificationTopicArn"]) as people,
-    ):
-        made = World(stack, clock, people)
-        with (
-            mock.patch.object(registry, "adapter", made.adapter),
-            mock.patch.object(purchase, "keep", made.keep),
-        ):
-            yield made
-        assert not made.stopped, "Lambda's recursive loop detection stopped a chain of invocations"
+    parameters = _PARAMETERS | parameters
+    with moto_at(clock):
+        ground = deployed(("world", *sorted(parameters.items())), partial(_ground, parameters))
+        with mailbox(clock, ground.stack.outputs["NotificationTopicArn"]) as people:
+            made = World(ground, clock, people)
+            with (
+                mock.patch.object(registry, "adapter", made.adapter),
+                mock.patch.object(purchase, "keep", made.keep),
+            ):
+                yield made
+            assert not made.stopped, "Lambda's recursive loop detection stopped a chain of invocations"
 
 
 def sqs_record(found: dict[str, Any]) -> dict[str, Any]:

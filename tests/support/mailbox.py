@@ -41,8 +41,7 @@ class Mailbox:
     mails: list[Mail] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Subscribe."""
-        boto3.client("sns", region_name=REGION).subscribe(TopicArn=self.topic.arn, Protocol="email", Endpoint=PEOPLE)
+        """Confirm the subscription."""
         self._count()
 
     def unsubscribe(self) -> None:
@@ -68,9 +67,14 @@ class Mailbox:
         self.topic.subscriptions_pending = int(not self.address.confirmed)
 
 
+def subscribe(topic_arn: str) -> None:
+    """Subscribe people's address to a topic."""
+    boto3.client("sns", region_name=REGION).subscribe(TopicArn=topic_arn, Protocol="email", Endpoint=PEOPLE)
+
+
 @contextmanager
 def mailbox(clock: Clock, topic_arn: str) -> Iterator[Mailbox]:
-    """Give the topic its subscription."""
+    """Receive what a topic sends to people, who are subscribed to it."""
     box = Mailbox(clock, moto.sns.models.sns_backends[ACCOUNT_ID][REGION].topics[topic_arn])
     publish = moto.sns.models.Subscription.publish
 

@@ -6,6 +6,7 @@ import base64
 import copy
 import json
 import string
+from collections import deque
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from functools import cache, lru_cache, partial
@@ -22,24 +23,28 @@ import botocore.useragent
 import botocore.validate
 import jsonpath_ng.ext
 import moto.cloudformation.models
+import moto.core.models
 import moto.core.parse
 import moto.core.responses
 import moto.core.utils
+import moto.dynamodb.responses
 import moto.sqs.models
 from botocore.awsrequest import AWSResponse
 from botocore.client import BaseClient
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import ParamValidationError
+from moto.core.base_backend import BackendDict
 from moto.core.serialize import (
     AttributePickerContext,
     ResponseSerializer,
     XFormedAttributePicker,
 )
 from moto.core.utils import camelcase_to_underscores, method_names_from_class
+from moto.dynamodb.comparisons import ConditionExpressionParser
 from moto.dynamodb.exceptions import ItemSizeTooLarge
 from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 from moto.dynamodb.models.table import Table
-from moto.dynamodb.models.utilities import bytesize
+from moto.dynamodb.models.utilities import bytesize, dynamo_to_dict
 from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, Node  # type: ignore[attr-defined] # untyped
 from moto.dynamodb.parsing.expressions import UpdateExpressionParser  # type: ignore[attr-defined] # untyped
 from moto.dynamodb.responses import DynamoHandler
@@ -56,6 +61,7 @@ from tests.support.stack import ACCOUNT_ID, REGION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from botocore.model import OperationModel, StructureShape
     from moto.core.model import Shape
@@ -83,6 +89,7 @@ _OF_ITEMS = {
     "UpdateItem",
 }
 """What is asked of DynamoDB most."""
+_SIMPLE = {str, int, float, bool, bytes, type(None)}
 _INDEX_NAME = 6
 """Its place among the arguments of a table's query."""
 _FAILED = 300
@@ -101,21 +108,28 @@ _writes: ContextVar[list[dict[str, Any]]] = ContextVar("_writes")
 """Of the present transaction."""
 _make_expression = vars(UpdateExpressionParser)["make"].__func__
 _user_agent = botocore.useragent.UserAgentString.to_string
+_get_account = BackendDict.__getitem__
+_lex = vars(ConditionExpressionParser)["_lex_condition_expression"]
 _snake_case = cache(camelcase_to_underscores)
 
 
 @contextmanager
 def quick_moto() -> Iterator[None]:
     """Patch moto and boto3. Assumption: each DynamoDB table has a sort key, and all keys are text."""
-    patches = (
+    patches: tuple[AbstractContextManager[Any], ...] = (
         # A client takes longer to create than most tests take, and has no state: a test that patches one must undo it.
         mock.patch.object(boto3, "client", lambda service, **_: _client(service)),
         mock.patch.object(boto3.Session, "client", lambda session, service, **_: _client(service)),
+        # Nothing here uses `requests`, for which moto registers a thousand patterns each time that it begins.
+        mock.patch.object(moto.core.models, "RESPONSES_METHODS", []),
         mock.patch.object(BaseClient, "_make_api_call", call),
         mock.patch.object(BaseClient, "_make_request", _answer),
         mock.patch.object(botocore.hooks.EventAliaser, "_alias_event_name", cache(_alias_event_name)),
         mock.patch.object(botocore.useragent.UserAgentString, "to_string", _user_agent_once),
         mock.patch.object(moto.cloudformation.models.Stack, "parse_template", staticmethod(json.loads)),
+        mock.patch.object(BackendDict, "__getitem__", _account),
+        mock.patch.object(ConditionExpressionParser, "_lex_condition_expression", _tokens_of),
+        mock.patch.object(moto.dynamodb.responses, "dynamo_to_dict", _as_dict),
         mock.patch.object(moto.core.responses, "method_names_from_class", cache(method_names_from_class)),
         mock.patch.object(moto.core.responses, "camelcase_to_underscores", _snake_case),
         mock.patch.object(jsonpath_ng.ext, "parse", cache(vars(jsonpath_ng.ext)["parse"])),
@@ -347,6 +361,44 @@ def _query_of_candidates(table: Table, hash_key: DynamoType, *args: Any, **more:
         return _query(table, hash_key, *args, **more)
     finally:
         vars(table).pop("candidates", None)
+
+
+def _account(service: BackendDict[Any], account_id: str) -> Any:
+    """Return a service's content in an account. moto compares it with all services in use first."""
+    return (
+        dict.__getitem__(service, account_id)
+        if dict.__contains__(service, account_id)
+        else _get_account(service, account_id)
+    )
+
+
+def _tokens_of(parser: ConditionExpressionParser) -> deque[Any]:
+    """Split a condition into tokens. They are never changed, but taken from the queue."""
+    return deque(_tokens(parser.condition_expression))
+
+
+@lru_cache(maxsize=1_000)
+def _tokens(condition: str) -> list[Any]:
+    return list(_lex(ConditionExpressionParser(condition, None, None)))
+
+
+def _as_dict(value: Any) -> Any:
+    """Return an answer's content as plain values. moto asks six questions about each part of it."""
+    kind = type(value)
+    if kind is DynamoType:
+        held = value.value
+        if value.type == "B":
+            return {"B": base64.b64decode(held) if isinstance(held, str) else held}
+        return dynamo_to_dict(value) if value.type == "BS" else {value.type: _as_dict(held)}
+    if kind is dict:
+        return {name: _as_dict(each) for name, each in value.items()}
+    if kind is list:
+        return [_as_dict(each) for each in value]
+    return value if kind in _SIMPLE else _as_dict_of_another(value)
+
+
+def _as_dict_of_another(value: Any) -> Any:
+    return _as_dict(value.to_json()) if hasattr(value, "to_json") else dynamo_to_dict(value)
 
 
 def _plain(value: DynamoType) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -48,19 +48,22 @@ def held_to_its_role(folder: str, call: Call) -> Call:
 
     def guarded(client: BaseClient, operation: str, params: dict[str, Any]) -> Any:
         service = client.meta.service_model.service_name
-        for action, resource in _asked(service, operation, params) if _is_ours() else ():
-            if not any(
-                action == its_action and fnmatchcase(resource, its_resource)
-                for its_action, its_resource in allowed(folder)
-            ):
+        ours = _is_ours()
+        for action, resource in _asked(service, operation, params) if ours else ():
+            if not _is_allowed(allowed(folder), action, resource):
                 pytest.fail(f"the role of {folder} does not allow {action} on {resource}")
-        if service == "dynamodb" and _is_ours() and _may_run_behind(operation, params):
+        if service == "dynamodb" and ours and _may_run_behind(operation, params):
             pytest.fail(
                 f"{folder} reads the table by {operation} as it may run behind: what it decides may be decided already"
             )
         return call(client, operation, params)
 
     return guarded
+
+
+@lru_cache(maxsize=10_000)
+def _is_allowed(granted: frozenset[tuple[str, str]], action: str, resource: str) -> bool:
+    return any(action == its_action and fnmatchcase(resource, its_resource) for its_action, its_resource in granted)
 
 
 def _may_run_behind(operation: str, params: dict[str, Any]) -> bool:
@@ -74,11 +77,17 @@ def _is_ours() -> bool:
     """Return whether the function calls, and not a test in the middle of it."""
     frame = inspect.currentframe()
     while frame is not None:
-        path = frame.f_code.co_filename
-        if path != __file__ and path.startswith(_ROOT):
-            return path.startswith(_OURS)
+        ours = _is_file_of_ours(frame.f_code.co_filename)
+        if ours is not None:
+            return ours
         frame = frame.f_back
     return False
+
+
+@cache
+def _is_file_of_ours(path: str) -> bool | None:
+    """Return whether a file is deployed; None for a library's and for this one."""
+    return path.startswith(_OURS) if path != __file__ and path.startswith(_ROOT) else None
 
 
 def _asked(service: str, operation: str, params: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from numberdesk.domain import answers, operations
@@ -116,7 +116,6 @@ def test_answers_submitted_once_are_not_submitted_again_automatically() -> None:
     assert answers.unanswered(order) == []
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     states=st.lists(st.lists(st.sampled_from(RequirementState), min_size=2, max_size=2), min_size=1, max_size=12),
     fates=st.lists(st.sampled_from(["done", "refused", "leave"]), min_size=24, max_size=24),

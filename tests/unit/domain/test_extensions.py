@@ -13,6 +13,7 @@ from numberdesk.domain import operations
 from numberdesk.domain.order import Acknowledgement
 from numberdesk.domain.statuses import AssetState, ChangeKind, OperationKind, OrderState, Phase, RequirementState
 from tests.support.orders import NOW, a_comment, a_message, a_snapshot, kinds, only, owing, pending, poll, said
+from tests.support.properties import examples
 
 if TYPE_CHECKING:
     from numberdesk.domain.order import Operation
@@ -84,7 +85,7 @@ def test_request_in_progress_is_not_repeated() -> None:
     assert len(extensions(after.order)) == 2, "the first was carried out, and the requirement is still open"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(
     most=st.integers(1, 5),
     before=st.sampled_from(REMINDERS),

@@ -15,6 +15,7 @@ from numberdesk.domain.lists import MAX_COUNTRIES, SHARDS, attention, countries,
 from numberdesk.domain.order import Operation
 from numberdesk.domain.statuses import ENDED, AssetState, OperationKind, OrderState, Phase, RequirementState
 from tests.support.orders import NOW, RULES, SCOPE, a_message, a_snapshot, owing, pending, poll, received
+from tests.support.properties import examples
 
 DEADLINE = NOW + timedelta(days=10)
 PARTITION = re.compile(
@@ -114,7 +115,7 @@ SNAPSHOTS = [
 ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(75), deadline=None)
 @given(
     order_id=st.text(alphabet="abcXYZ019._:-", min_size=1, max_size=20).filter(lambda it: it.strip(".")),
     steps=st.lists(st.tuples(st.sampled_from(SNAPSHOTS), st.integers(1, 100)), max_size=12),

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from numberdesk.domain import operations, outcome, placing
@@ -141,7 +141,6 @@ def test_first_sending_time_of_a_comment_is_kept_through_retries() -> None:
     assert order.operations[0].open
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(OperationKind), st.sampled_from(["done", "refused", "leave"])), max_size=70))
 def test_record_keeps_all_open_and_the_latest_closed_operations(what: list[tuple[OperationKind, str]]) -> None:
     order = owed()

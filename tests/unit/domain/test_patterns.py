@@ -16,6 +16,7 @@ from numberdesk.domain.catalogue import Criteria, Specification, check
 from numberdesk.domain.statuses import ValueKind
 from numberdesk.domain.values import TextValue
 from numberdesk.providers.telnyx.catalogue import criteria
+from tests.support.properties import examples
 
 ATOMS = st.sampled_from(
     ["a", "b", ".", "[ab]", "[^x]", r"\w", r"\S", "ä", "[a-zà-ÿ0-9_.,;:]", "", "^", "$", "=", r"[\W\d-]"]
@@ -40,7 +41,7 @@ ENOUGH_SECONDS = 0.5
 """Of CPU time, ten times what is meant: a laden machine counts cold caches."""
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @example(".*.*.*.*.*.*=", "a" * 2000)
 @example("^(a?){30}a{30}$", "a" * 2000)
 @example("(a{0,200}){0,200}", "a" * 2000)
@@ -57,7 +58,7 @@ def test_any_pattern_and_text_are_matched_quickly(pattern: str, text: str) -> No
     assert time.process_time() - began < ENOUGH_SECONDS
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(pattern=PATTERNS)
 def test_pattern_size_is_bounded_with_repetitions_written_out(pattern: str) -> None:
     if patterns.readable(pattern):
@@ -86,7 +87,7 @@ def _written_out(pattern: str) -> int:
     return size(parser.parse(pattern))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(250), deadline=None)
 @given(
     pattern=st.text(alphabet=r"ab(|)[]*+?{}1,-^$\.dwsDWS&~n ", max_size=12),
     text=st.text(alphabet="ab1,- .&", max_size=6),

@@ -20,6 +20,7 @@ from numberdesk.domain.statuses import AssetState, ChangeKind, OrderState, Requi
 from numberdesk.providers import registry
 from tests.support.orders import NOW, RULES, a_snapshot, owing, said
 from tests.support.orders import pending as an_order
+from tests.support.properties import examples
 
 if TYPE_CHECKING:
     from numberdesk.domain.change import Change
@@ -144,7 +145,7 @@ def test_flapping_restarts_the_age_no_more_often_than_progress_was_made(
     assert len(history.told) <= len(begun)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(20))
 @given(st.lists(st.sampled_from(sorted(FLAPPING)), min_size=150, max_size=200))
 def test_flapping_never_hides_a_pending_order(polls: list[str]) -> None:
     history = History()

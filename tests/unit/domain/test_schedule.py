@@ -13,6 +13,7 @@ from numberdesk.domain.settings import Timings
 from numberdesk.domain.statuses import AssetState, OrderState, RequirementState
 from numberdesk.providers import registry
 from tests.support.orders import CADENCE, NOW, a_snapshot, owing, pending, poll
+from tests.support.properties import examples
 
 SECOND = timedelta(seconds=1)
 cadences = st.lists(st.integers(1, 4000).map(lambda seconds: seconds * SECOND), min_size=1, max_size=7).map(tuple)
@@ -53,7 +54,7 @@ def test_next_poll_is_within_a_tenth_of_the_time_to_the_deadline(
     assert NOW < scheduled.wake_at <= min(scheduled.next_poll_at, NOW + wait)
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(13))
 @given(st.integers(1, 10**5).map(lambda seconds: seconds * SECOND))
 def test_polls_before_a_deadline_become_frequent_and_stay_bounded(wait: timedelta) -> None:
     order, now, polls = poll(pending(), owing(NOW + wait)).order, NOW, 0

@@ -33,6 +33,7 @@ from numberdesk.domain.statuses import (
 )
 from numberdesk.domain.values import Answer
 from tests.support.orders import NOW, a_message, kinds, pending, poll
+from tests.support.properties import examples
 
 if TYPE_CHECKING:
     from numberdesk.domain.change import Change
@@ -183,7 +184,7 @@ def profile_for(country: str, number_type: str) -> Profile | None:
     return Profile(key=key, answers=(answer,), version=1, updated_at=NOW, updated_by="ada")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(75), deadline=None)
 @given(_POLLS)
 def test_each_sub_order_is_followed_as_if_it_were_the_only_one(polls: list[tuple[timedelta, dict[str, Shown]]]) -> None:
     together, alone = ordered(), {part: ordered() for part in PARTS}

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from numberdesk.domain import steady
@@ -190,7 +190,6 @@ def test_flickering_ended_order_is_reported_a_few_times(shown: tuple[AssetState,
     assert sum(told.values()) <= MAX_PER_DAY
 
 
-@settings(deadline=None)
 @given(data=st.data())
 def test_notices_and_wakes_per_day_are_bounded_for_any_reads(data: st.DataObject) -> None:
     """The reads are arbitrary; the order is polled when it is due."""
@@ -213,7 +212,6 @@ def test_notices_and_wakes_per_day_are_bounded_for_any_reads(data: st.DataObject
     assert len(order.model_dump_json()) < 20_000
 
 
-@settings(deadline=None)
 @given(
     values=st.lists(st.integers(30, 5 * 1440), min_size=2, max_size=4, unique=True),
     turns=st.lists(st.integers(0, 3), min_size=2, max_size=6),

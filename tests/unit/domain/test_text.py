@@ -29,6 +29,7 @@ from numberdesk.services.problems import Problem, ProblemError
 from numberdesk.storage.ledger import entry_item
 from numberdesk.storage.values import marshal
 from tests.support.orders import ZONE, pending, said
+from tests.support.properties import examples
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -286,7 +287,7 @@ def _all_messages(hostile: str) -> list[str]:
     ]
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.data_too_large])
+@settings(deadline=None, max_examples=examples(20), suppress_health_check=[HealthCheck.data_too_large])
 @given(HOSTILE)
 def test_no_message_to_people_contains_raw_text_of_others(hostile: str) -> None:
     for message in _all_messages(hostile):
@@ -330,7 +331,7 @@ JSON = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=examples(30), suppress_health_check=list(HealthCheck))
 @given(data=st.dictionaries(HOSTILE, JSON, max_size=5), message=HOSTILE, comments=st.lists(HOSTILE, max_size=10))
 def test_entry_fits_its_item_and_its_event_fits_the_bus(
     data: dict[str, Any], message: str, comments: list[str]
@@ -362,7 +363,7 @@ def assert_fits(data: dict[str, Any], message: str, comments: list[str]) -> None
     assert entry_size(shown) < MAX_BYTES  # type: ignore[arg-type]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(30))
 @given(HOSTILE)
 @example("x" * 84 + " www.evil.company")
 def test_mail_is_harmless_and_fits_the_topic(hostile: str) -> None:

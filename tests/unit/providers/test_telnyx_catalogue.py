@@ -21,6 +21,7 @@ from numberdesk.domain.values import TextValue
 from numberdesk.providers.base import AccountFaultError, Credentials, Provider, RefusedError, UnreadableError
 from numberdesk.providers.telnyx.adapter import build
 from numberdesk.providers.telnyx.catalogue import criteria, specification
+from tests.support.properties import examples
 
 NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
 
@@ -313,7 +314,6 @@ def _json() -> st.SearchStrategy[Any]:
 _NAMES = st.sampled_from([*Criteria.model_fields, "acceptable_values", "acceptable_characters", "regex", "", "\ud800"])
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.dictionaries(_NAMES, _json(), max_size=6))
 def test_no_criteria_crash(told: dict[str, Any]) -> None:
     read = criteria(told)
@@ -321,7 +321,6 @@ def test_no_criteria_crash(told: dict[str, Any]) -> None:
     assert Criteria.model_validate_json(read.model_dump_json()) == read
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     st.dictionaries(st.sampled_from(["name", "label", "field_type", "description", "acceptance_criteria"]), _json()),
     st.dictionaries(st.sampled_from(["name", "type", "example", "acceptance_criteria"]), _json()),
@@ -332,7 +331,7 @@ def test_no_requirement_crashes(shown: dict[str, Any], of_type: dict[str, Any]) 
     found.model_dump_json().encode()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(_json(), _json())
 def test_no_response_crashes_the_catalogue(requirements: Any, types: Any) -> None:
     telnyx = _Telnyx(

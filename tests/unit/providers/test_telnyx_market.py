@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from local.simulators.base import SimulatorTransport
@@ -738,7 +738,6 @@ def _spoiled(answer: Any, mutations: list[tuple[int, Any]]) -> Any:
 _MUTATIONS = st.lists(st.tuples(st.integers(min_value=0, max_value=10**6), _ODD), min_size=1, max_size=3)
 
 
-@settings(max_examples=100, deadline=None)
 @given(_MUTATIONS)
 def test_no_response_crashes_the_market(mutations: list[tuple[int, Any]]) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
@@ -754,7 +753,6 @@ def test_no_response_crashes_the_market(mutations: list[tuple[int, Any]]) -> Non
         each.model_dump_json().encode()
 
 
-@settings(max_examples=100, deadline=None)
 @given(_MUTATIONS)
 def test_no_response_crashes_registering(mutations: list[tuple[int, Any]]) -> None:
     account = _Account()

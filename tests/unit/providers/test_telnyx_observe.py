@@ -22,6 +22,7 @@ from numberdesk.domain.snapshot import DeadlinesSeen, Snapshot, UnknownValue
 from numberdesk.domain.statuses import AssetState, OrderState, Phase, RequirementState
 from numberdesk.providers.base import Credentials, ProviderError, UnreadableError
 from numberdesk.providers.telnyx.adapter import build
+from tests.support.properties import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -745,7 +746,7 @@ def _places(value: Any) -> list[tuple[Any, Any]]:
     return found
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.lists(_mutations(), min_size=1, max_size=4), st.booleans())
 def test_no_response_crashes_a_poll(mutations: list[tuple[int, object]], remove: bool) -> None:
     row = _row(0, "requirement-info-exception")

@@ -20,6 +20,7 @@ from numberdesk.providers import base
 from numberdesk.services.problems import Problem, ProblemError
 from tests.support.desks import ADesk
 from tests.support.orders import NOW
+from tests.support.properties import examples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -356,7 +357,7 @@ def is_covered(sent: Quote, approved: Approved, percent: int) -> bool:
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(OFFERS, STEPS, st.integers(1, 40), st.sampled_from([0, 2, 25]), st.sampled_from([2, None]))
 def test_cost_of_a_purchase_never_exceeds_the_limits_or_the_approval(
     first: list[Price], steps: list[tuple[str, Any]], limit: int, percent: int, numbers_per_order: int | None

@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from numberdesk.domain.costs import Limits
@@ -145,7 +145,6 @@ MISHAPS: dict[str, dict[str, list[Exception]]] = {
 }
 
 
-@settings(deadline=None)
 @given(
     limit=st.sampled_from([None, 1]),
     path=st.lists(

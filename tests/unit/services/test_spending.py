@@ -22,9 +22,10 @@ from numberdesk.providers import base
 from numberdesk.services.ports import ConflictError
 from numberdesk.services.problems import Problem, ProblemError
 from numberdesk.storage.table import Table
-from tests.support.aws import moto_stack
+from tests.support.deployed import moto_stack
 from tests.support.desks import ADesk, CrashError
 from tests.support.orders import NOW, a_message
+from tests.support.properties import examples
 from tests.support.stack import REGION
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def limits_are_kept(desk: ADesk, counts: Sequence[int], most: int) -> None:
         assert spent + order.request.count > most, "only orders beyond the limit are held"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=8), st.integers(1, 10))
 def test_concurrent_placing_never_exceeds_a_limit(counts: list[int], most: int) -> None:
     desk = ADesk()

@@ -23,6 +23,7 @@ from numberdesk.services.ports import AccountState, UnreadableRowError
 from numberdesk.services.wake import MAX_PATIENCE, MAX_WAITING, UNREAD_PAUSE, Waker
 from tests.support.desks import ADesk, CrashError
 from tests.support.orders import NOW, a_message, pending, received
+from tests.support.properties import examples
 
 if TYPE_CHECKING:
     from numberdesk.domain.order import Order
@@ -55,7 +56,7 @@ def woken(desk: ADesk) -> list[str]:
     return [wake["order_id"] for wake in sent]  # type: ignore[index]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.lists(st.tuples(st.integers(-7200, 600), st.booleans()), min_size=1, max_size=30), st.integers(2, 40))
 def test_each_due_order_gets_one_wake_at_a_time(orders: list[tuple[int, bool]], minutes: int) -> None:
     desk = ADesk()
@@ -348,6 +349,18 @@ def test_any_progress_ends_the_rest_of_an_order() -> None:
     moved = before.with_(state=OrderState.CANCELLED, ended_at=NOW)
     after = desk.desk.commit(before, moved, (), NOW, "reconcile_inventory", is_outcome=False)
     assert (after.failed_runs, after.stuck) == (0, None)
+
+
+def test_run_that_ends_while_the_order_rests_sets_no_earlier_wake() -> None:
+    """Every wake until then would be swallowed, and the next one be sent minutes after the end of the rest."""
+    desk = ADesk()
+    resting = due(desk, "order-1", NOW, waiting=True).with_(
+        failed_runs=3, stuck=Stuck(since=NOW, rests_until=NOW + 15 * MINUTE), wake_at=NOW + 15 * MINUTE
+    )
+    desk.store.orders["order-1"] = resting
+    sooner = resting.with_(wake_at=NOW + MINUTE, next_try_at=NOW + MINUTE)
+    after = desk.desk.commit(resting, sooner, (), NOW, "place_order", is_outcome=False)
+    assert (after.wake_at, after.next_try_at) == (NOW + 15 * MINUTE, NOW + MINUTE)
 
 
 def test_stale_run_of_an_order_held_for_a_person_is_not_counted() -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from numberdesk.api.models.orders import OrderView
+    from numberdesk.api.models.today import SpendingView
 
 
 def possible(order: OrderView, now: datetime) -> tuple[Act, ...]:
@@ -43,6 +44,24 @@ def cost_of(order: OrderView) -> str:
         return wording.priced(order.hold.quote)
     known = [f"{each.upfront} {quoted(each.currency)} upfront and {each.monthly} every month" for each in order.costs]
     return " and ".join(known)
+
+
+def left_of(spending: SpendingView, order: OrderView) -> str:
+    """Say what is left of the limits of an order's account today."""
+    mine = [each for each in spending.accounts if (each.provider, each.account) == (order.provider, order.account)]
+    limits = [
+        *(f"{each.numbers.left} of {each.numbers.limit} numbers" for each in mine if each.numbers.limit is not None),
+        *(
+            f"{cost.left} of {cost.limit} {cost.currency}"
+            for each in mine
+            for cost in each.cost
+            if cost.limit is not None
+        ),
+    ]
+    per_order = spending.numbers_per_order
+    if per_order is not None:
+        limits.append(f"at most {per_order} in one order")
+    return ", ".join(limits) or "there is no limit"
 
 
 def _decisions(order: OrderView) -> Iterator[Act]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from numberdesk.domain import wording
+from numberdesk_cli.acts import left_of
 from numberdesk_cli.client import Client
 from numberdesk_cli.errors import DeskError, Exit, UsageError
 from numberdesk_cli.explain import explain
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numberdesk.api.models.orders import OrderView
-    from numberdesk.api.models.today import SpendingView
     from numberdesk_cli.explanation import Act, ActName
     from numberdesk_cli.output import Output
     from numberdesk_cli.target import Target
@@ -157,24 +157,6 @@ class Session:
         self.out.line(f"{after.order_id}: {story.headline}")
         if story.waits_for:
             self.out.line(f"It waits for {story.waits_for}.")
-
-
-def left_of(spending: SpendingView, order: OrderView) -> str:
-    """Say what is left of the limits of an order's account today."""
-    mine = [each for each in spending.accounts if (each.provider, each.account) == (order.provider, order.account)]
-    limits = [
-        *(f"{each.numbers.left} of {each.numbers.limit} numbers" for each in mine if each.numbers.limit is not None),
-        *(
-            f"{cost.left} of {cost.limit} {cost.currency}"
-            for each in mine
-            for cost in each.cost
-            if cost.limit is not None
-        ),
-    ]
-    per_order = spending.numbers_per_order
-    if per_order is not None:
-        limits.append(f"at most {per_order} in one order")
-    return ", ".join(limits) or "there is no limit"
 
 
 Text = Annotated[str, Parameter(allow_leading_hyphen=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import socket
@@ -46,7 +47,8 @@ def serve(client: Client, *, port: int = 0, open_browser: bool = True, say: Call
         say("The address works once, in one browser. End the console with Ctrl-C.")
         if open_browser:
             webbrowser.open(start)
-        server(app).run(sockets=[door])
+        with contextlib.suppress(KeyboardInterrupt):
+            server(app).run(sockets=[door])
 
 
 def listening(port: int = 0) -> socket.socket:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from numberdesk.domain.values import KINDS
-from numberdesk.services.uploads import SIGNATURES
+from numberdesk.domain.values import KINDS, SIGNATURES
 from numberdesk_cli.errors import DeskError
 
 if TYPE_CHECKING:

@@ -12,12 +12,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, get_args
 
 from numberdesk.domain.statuses import ENDED, HoldKind
-from numberdesk_cli.console.gathering import Part, part
+from numberdesk_cli.acts import left_of
 from numberdesk_cli.console.jobs import held_since
 from numberdesk_cli.console.listing import address
 from numberdesk_cli.console.values import REASON, FaultsError
 from numberdesk_cli.console.visit import issues_of
-from numberdesk_cli.errors import NotFoundError, ProblemError, UsageError
+from numberdesk_cli.errors import DeskError, NotFoundError, ProblemError, UsageError
 from numberdesk_cli.explain import explain
 from numberdesk_cli.explanation import ActName
 
@@ -27,11 +27,9 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from numberdesk.api.models.orders import OrderView
-    from numberdesk.api.models.today import AccountSpendingView
     from numberdesk.domain.ledger import Entry
     from numberdesk_cli.client import Client
     from numberdesk_cli.console.visit import Form, Visit
-    from numberdesk_cli.errors import DeskError
     from numberdesk_cli.explanation import Act
 
 HOURS = (1, 4, 24, 72, 168)
@@ -97,7 +95,7 @@ def _form(
         status=status,
         order=order,
         act=act,
-        allowance=_allowance(visit, order) if act.name == "approve" else None,
+        allowance=_allowance(visit, order) if act.name == "approve" else "",
         explanation=explain(order, visit.now()),
         values=values,
         error=error,
@@ -111,12 +109,12 @@ def _form(
     )
 
 
-def _allowance(visit: Visit, order: OrderView) -> Part[AccountSpendingView | None]:
-    """Read what is left of the account's limits today. Without it the rest of the page still helps."""
-    read = part(visit.console.read(visit.client.spending))
-    accounts = read.value.accounts if read.value else []
-    key = (order.provider, order.account)
-    return Part(next((each for each in accounts if (each.provider, each.account) == key), None), read.error)
+def _allowance(visit: Visit, order: OrderView) -> str:
+    """Say what is left of the account's limits today. Without it the rest of the page still helps."""
+    try:
+        return left_of(visit.client.spending(), order)
+    except DeskError as error:
+        return f"it cannot be read: {error}"
 
 
 def _meanwhile(visit: Visit, order: OrderView, seen: str) -> list[Entry]:

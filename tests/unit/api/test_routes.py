@@ -10,8 +10,8 @@ from numberdesk.api.document import document
 from numberdesk.api.models.requirements import NewFile
 from numberdesk.api.problems import STATUSES, HttpProblem
 from numberdesk.api.routes import ROUTES, nearest_route
+from numberdesk.domain.values import SIGNATURES
 from numberdesk.services.problems import Problem
-from numberdesk.services.uploads import SIGNATURES
 
 DOCUMENT = document()
 

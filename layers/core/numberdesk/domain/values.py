@@ -186,6 +186,10 @@ def short_enough(answers: list[Answer]) -> list[Answer]:
     return answers
 
 
+SIGNATURES = {"application/pdf": b"%PDF-", "image/jpeg": b"\xff\xd8\xff", "image/png": b"\x89PNG\r\n\x1a\n"}
+"""The types of files that are taken, and how the content of each begins."""
+
+
 class StoredFile(Given):
     """A checked file in the bucket. `version_id` pins the version: a later upload to the same key is another one."""
 

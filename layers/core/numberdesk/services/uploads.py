@@ -12,7 +12,7 @@ from uuid import uuid4
 from numberdesk.domain.capabilities import Ability
 from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.profile import Upload
-from numberdesk.domain.values import StoredFile
+from numberdesk.domain.values import SIGNATURES, StoredFile
 from numberdesk.providers import registry
 from numberdesk.services.problems import Problem, ProblemError
 
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 VALID = timedelta(minutes=15)
 """How long a form may be used."""
-SIGNATURES = {"application/pdf": b"%PDF-", "image/jpeg": b"\xff\xd8\xff", "image/png": b"\x89PNG\r\n\x1a\n"}
-"""The types of files that are taken, and how the content of each begins."""
 _EXTENSIONS = {"application/pdf": ("pdf",), "image/jpeg": ("jpg", "jpeg"), "image/png": ("png",)}
 _EXTENSION = re.compile(r"\.([0-9]*[a-z][a-z0-9]{0,9})$", re.IGNORECASE)
 """How a name ends that tells a type: `scan.pdf` does, `scan of 3.11.` and `scan 3.11` do not."""

@@ -50,6 +50,14 @@ down: .venv/ready ## stop the run that `make up` started
 test: lint .ministack/ready ## lint, validate the template, run all tests
 	@$(WITH_UV) .venv/bin/pytest -n 2 --dist loadgroup
 
+.PHONY: test-console
+test-console: .venv/ready ## test the console in a real browser; fails where there is no Chromium
+	@NUMBERDESK_CONSOLE=required .venv/bin/pytest -q -n 2 --dist loadgroup tests/console
+
+.PHONY: screenshots
+screenshots: .venv/ready ## make the screenshots of docs/console.md, with a stopped clock (needs a Chromium)
+	@PYTHONPATH=layers/core:. .venv/bin/python -m docs.screenshots
+
 .PHONY: unit
 unit: .venv/ready ## run only the tests of the domain, the services and the API
 	@.venv/bin/pytest -n 2 --dist loadgroup tests/unit/domain tests/unit/services tests/unit/api

@@ -134,25 +134,32 @@ def seen(body: Any, settings: TelnyxSettings, *, within: bool = False) -> Any:
 
 
 def _deadline(written: str, settings: TelnyxSettings) -> Any:
-    at = datetime.fromisoformat(written)
-    seconds = int(at.timestamp())
-    return {
-        "iso": written,
-        "seconds": seconds,
-        "milliseconds": seconds * 1000,
-        "text": f"{at:%d %b %Y}",
-        "far": "9999-12-31T23:59:59Z",
-    }[settings.deadline_notation]
+    return _DEADLINES[settings.deadline_notation](written)
 
 
 def _phone_number(written: str, settings: TelnyxSettings) -> Any:
-    parsed = phonenumbers.parse(written)
-    return {
-        "e164": written,
-        "integer": int(written.removeprefix("+")),
-        "national": phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL),
-        "masked": f"{written[:-4]}----",
-    }[settings.number_notation]
+    return _PHONE_NUMBERS[settings.number_notation](written)
+
+
+def _seconds(written: str) -> int:
+    return int(datetime.fromisoformat(written).timestamp())
+
+
+_DEADLINES: dict[str, Callable[[str], Any]] = {
+    "iso": lambda written: written,
+    "seconds": _seconds,
+    "milliseconds": lambda written: _seconds(written) * 1000,
+    "text": lambda written: f"{datetime.fromisoformat(written):%d %b %Y}",
+    "far": lambda _: "9999-12-31T23:59:59Z",
+}
+_PHONE_NUMBERS: dict[str, Callable[[str], Any]] = {
+    "e164": lambda written: written,
+    "integer": lambda written: int(written.removeprefix("+")),
+    "national": lambda written: phonenumbers.format_number(
+        phonenumbers.parse(written), phonenumbers.PhoneNumberFormat.NATIONAL
+    ),
+    "masked": lambda written: f"{written[:-4]}----",
+}
 
 
 def _status(written: str, settings: TelnyxSettings) -> Any:

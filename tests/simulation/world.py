@@ -364,7 +364,13 @@ class World:
     def tell_what_was_bought(self, order: Order) -> None:
         bought = [truth.id for truth in self.truths.values() if truth.reference == order.reference]
         if bought:
-            self.commands.resolve_placed_as(order.order_id, bought[0], "bob")
+            try:
+                self.commands.resolve_placed_as(order.order_id, bought[0], "bob")
+            except base.SlotBusyError as busy:
+                # The API says when to try again, and people do.
+                self.asked["busy"] += 1
+                self.time += busy.retry_after
+                self.commands.resolve_placed_as(order.order_id, bought[0], "bob")
         elif order.state is OrderState.RECEIVED and self.random.random() < 0.5:
             self.commands.approve(order.order_id, "bob")
         else:

@@ -140,9 +140,6 @@ class Visit:
         return self.page("error.html", status=status_of(error), error=error, issues=issues_of(error))
 
 
-View = "Callable[[Visit], Response]"
-
-
 def endpoint(console: Console, view: Callable[[Visit], Response]) -> Callable[[Request], Awaitable[Response]]:
     """Make an endpoint of a view. A view reads the API and may wait, so it runs in a thread."""
 

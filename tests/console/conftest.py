@@ -8,6 +8,7 @@ import pytest
 from tests.support import aws
 from tests.support.browser import MISSING, chromium, launched
 from tests.support.browser import window as open_window
+from tests.support.builders import body
 from tests.support.console import Desk, Visitor
 
 if TYPE_CHECKING:
@@ -25,6 +26,18 @@ def world() -> Iterator[aws.World]:
     with aws.world() as made:
         yield made
         print(made.output.getvalue())  # noqa: T201 - pytest shows it where the test fails
+
+
+@pytest.fixture
+def busy(world: aws.World) -> aws.World:
+    """Return a world with an order that is vetted, one that is complete, and a dead letter."""
+    world.telnyx.configure(vetting_seconds=1)
+    world.telnyx.reject("Business Name", "The register shows another name.")
+    world.send(body("german", {"criteria": {"country": "DE", "city": "Berlin"}, "quantity": 1}))
+    world.send(body("chicago"))
+    world.send({"order_id": "broken", "provider": "telnyx", "items": [], "contact": {"email": "erika@example.com"}})
+    world.pass_time(3)
+    return world
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from numberdesk.domain.change import Change
 from numberdesk.domain.statuses import ChangeKind, OrderState
 from numberdesk_cli.console import charts, csv_files, masking, saved, words
 from numberdesk_cli.errors import DeskError, UsageError
+from tests.support.browser import chromium
 from tests.support.builders import entries, message, received
 
 if TYPE_CHECKING:
@@ -164,6 +165,25 @@ def test_kinds_states_and_actors_are_written_in_words() -> None:
     assert words.who("arn:aws:iam::123456789012:user/alice") == "alice"
     assert words.relative(NOW + timedelta(days=1), NOW) == "in 1 day"
     assert words.relative(NOW - timedelta(hours=2), NOW) == "2 hours ago"
+
+
+# The browser of the tests
+
+
+def test_chromium_is_the_one_that_is_named_or_one_at_a_usual_place(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    usual = tmp_path / "chromium"
+    usual.write_text("")
+    usual.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("NUMBERDESK_CHROMIUM", raising=False)
+    assert chromium() == str(usual)
+    monkeypatch.setenv("NUMBERDESK_CHROMIUM", str(tmp_path / "none"))
+    assert chromium() is None
+    monkeypatch.delenv("NUMBERDESK_CHROMIUM")
+    monkeypatch.setenv("PATH", "")
+    assert chromium() is None
 
 
 # Saved views

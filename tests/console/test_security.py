@@ -193,6 +193,16 @@ def test_write_of_unknown_or_huge_length_is_refused_before_it_is_read(visitor: V
     assert (chunks.status_code, huge.status_code) == (411, 413)
 
 
+def test_form_that_cannot_be_read_is_refused_as_a_page(visitor: Visitor) -> None:
+    visitor.calls()
+    for content_type in ("multipart/form-data", "multipart/form-data; boundary=x", "application/json", "text/plain"):
+        headers = {"origin": ORIGIN, "content-type": content_type, "x-csrf-token": "stolen"}
+        answer = visitor.browser.post("/placing", content=b'{"csrf": "x"', headers=headers)
+        assert answer.status_code in (400, 403)
+        assert "nothing was done" in answer.text
+    assert visitor.calls() == []
+
+
 # What an answer carries
 
 

@@ -11,10 +11,8 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, get_args
 
-from numberdesk.domain.statuses import ENDED, HoldKind
 from numberdesk_cli.acts import left_of
 from numberdesk_cli.console.jobs import held_since
-from numberdesk_cli.console.listing import address
 from numberdesk_cli.console.values import REASON, FaultsError
 from numberdesk_cli.console.visit import issues_of
 from numberdesk_cli.errors import DeskError, NotFoundError, ProblemError, UsageError
@@ -103,9 +101,7 @@ def _form(
         meanwhile=meanwhile,
         hours=HOURS,
         doing=[operation for operation in order.operations if operation.open],
-        over=order.state in ENDED,
-        restored=order.hold is not None and order.hold.kind is HoldKind.RESTORED,
-        back=address(f"/orders/{order.order_id}", {}),
+        back=f"/orders/{order.order_id}",
     )
 
 

@@ -24,7 +24,8 @@
     if (!event.detail.elt.hasAttribute("data-live")) return;
     const wait = paused();
     find("#paused").hidden = !wait;
-    if (wait) event.preventDefault();
+    // A page that nobody sees asks for nothing.
+    if (wait || document.hidden) event.preventDefault();
   });
   // An answer that was on its way when somebody began to type is thrown away; what somebody opened stays open.
   document.addEventListener("htmx:beforeSwap", (event) => {

@@ -33,7 +33,11 @@ def main() -> int:
         return 1
     enable_socket()
     IMAGES.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, full_desk(Path(folder) / "views.json") as desk, launched(path) as browser:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        full_desk(Path(folder) / "views.json") as desk,
+        launched(path) as browser,
+    ):
         for name, page, size, scheme in SHOTS:
             with open_window(desk, browser, viewport=size, color_scheme=scheme) as window:
                 window.go(page)

@@ -8,11 +8,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.support import aws
-from tests.support.aws import TOKEN
 from tests.support.browser import window as open_window
 from tests.support.builders import body
-from tests.support.console import Desk
+from tests.support.full_desk import full_desk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +18,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
     from tests.support.browser import Window
+    from tests.support.console import Desk
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -53,25 +52,8 @@ SERIOUS = {"serious", "critical"}
 @pytest.fixture(scope="module")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """Return a desk with something to show on every page."""
-    with aws.world(SpendingLimits='{"numbers_per_order": 2, "cost_per_day": {"USD": "500"}}') as world:
-        world.telnyx.configure(vetting_seconds=1)
-        world.telnyx.reject("Business Name", "The register shows another name.", new_deadline_seconds=20 * 3600)
-        world.send(body("german", GERMAN))
-        world.send(body("chicago", {"criteria": {"country": "US", "city": "Chicago"}, "quantity": 1}))
-        three = {"criteria": {"country": "US", "city": "Chicago"}, "quantity": 3}
-        for order_id in ("held", "held-with-an-id-that-is-as-long-as-an-id-may-be-64-characters-1"):
-            world.send(body(order_id, three))
-        world.send({"order_id": "broken", "provider": "telnyx", "items": []})
-        world.telnyx.send_webhook(payload={"id": "none-of-ours"})
-        world.pass_time(3)
-        world.telnyx.supply("*")
-        world.pass_time(120, steps=4, sweep=True)
-        text = {"kind": "text", "text": "Example GmbH"}
-        answers = {"answers": [{"requirement": "Business Name", "value": text}]}
-        world.api("PUT", "/profiles/telnyx/default/DE/local", answers)
-        hook = {"event": "CAMPAIGN_FINISHED", "token": TOKEN}
-        world.api("POST", "/providers/callfire/webhooks", hook)
-        yield Desk(world, tmp_path_factory.mktemp("views") / "views.json")
+    with full_desk(tmp_path_factory.mktemp("views") / "views.json") as desk:
+        yield desk
 
 
 def opened(window: Window, path: str) -> None:

@@ -57,3 +57,10 @@ def test_no_authentic_webhook_is_lost_among_forged_ones(told: Told) -> None:
     assert len(genuine) == 10
     assert len({hit.shot.kind for hit in told.flood}) == 9
     assert told.kept == genuine
+
+
+def test_doctor_reads_every_part_of_a_deployed_stack(told: Told) -> None:
+    assert {finding.check for finding in told.doctor if finding.state == "unknown"} == set()
+    assert {finding.check for finding in told.doctor if finding.state == "bad"} == set()
+    accounts = {finding.text.partition(":")[0] for finding in told.doctor if finding.check == "accounts"}
+    assert accounts == {"telnyx/default", "telesign/default", "telesign/resale", "callfire/default", "callfire/legacy"}

@@ -562,7 +562,7 @@ class World:
             for message in queue:
                 message.receives = 0
         comparisons = 0
-        for _ in range(3000):
+        for _ in range(6000):
             visible = self.visible()
             if visible:
                 self.deliver(*visible[0])

@@ -1,5 +1,6 @@
 """The local run as `make run` does it, in its own process, since it takes over its process's environment."""
 
+import json
 import os
 import random
 import re
@@ -13,13 +14,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from bench.flood import Gun, Hit, forged, genuine, kept
-from local.environment import REGION
+from local.environment import REGION, STACK_NAME
 from local.keys import Keys
 from local.signing import Api, Name
 from numberdesk.api.routes import ROUTES
+from numberdesk_cli.client import Client
+from numberdesk_cli.doctor import Finding, examine
+from numberdesk_cli.target import Target
 
 ROOT = Path(__file__).resolve().parents[2]
 WARM = "functions warm"
@@ -54,6 +59,7 @@ class Told:
             of its allows, and one that it allows only on another resource. Empty: it succeeded.
         flood: the results of forged webhooks among authentic ones.
         kept: the ids of those events that were in the order table afterwards.
+        doctor: what `numberdesk doctor` finds.
     """
 
     status: int
@@ -65,6 +71,7 @@ class Told:
     in_role: dict[str, list[str]]
     flood: list[Hit]
     kept: set[str]
+    doctor: list[Finding]
 
 
 def start(
@@ -91,6 +98,7 @@ def play(home: Path, shell: dict[str, str]) -> Told:
     answers, beside, in_role, output = {}, {}, {}, ""
     flood: list[Hit] = []
     there: set[str] = set()
+    doctor: list[Finding] = []
     with start(home, environment=shell) as run:
         assert run.stdin
         assert run.stdout
@@ -116,9 +124,11 @@ def play(home: Path, shell: dict[str, str]) -> Told:
                 }
                 in_role = as_place_order(api)
                 flood, there = drown(api, home)
+                with Client(target(api, home)) as desk:
+                    doctor = list(examine(desk, desk.connection.target))
                 run.stdin.write("\n")
                 run.stdin.flush()
-    return Told(run.returncode, output, home, shell, answers, beside, in_role, flood, there)
+    return Told(run.returncode, output, home, shell, answers, beside, in_role, flood, there, doctor)
 
 
 def drown(api: Api, home: Path) -> tuple[list[Hit], set[str]]:
@@ -135,6 +145,24 @@ def drown(api: Api, home: Path) -> tuple[list[Hit], set[str]]:
     while taken - kept(dynamodb, table) and time.monotonic() < deadline:
         time.sleep(1)
     return hits, ids & kept(dynamodb, table)
+
+
+def target(api: Api, home: Path) -> Target:
+    """Return the run's stack as the command sees it."""
+    described = client(api, "cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
+    address = urlsplit(api.url)
+    operator = json.loads((home / "api.json").read_text())["principals"]["operator"]
+    return Target(
+        name="the run",
+        stack_name=STACK_NAME,
+        url=api.url,
+        region=REGION,
+        outputs={each["OutputKey"]: each["OutputValue"] for each in described["Outputs"]},
+        session=boto3.Session("test", "test", region_name=REGION),
+        home=home,
+        endpoint=f"{address.scheme}://{address.netloc}",
+        operator=Credentials(operator["access_key"], operator["secret_key"]),
+    )
 
 
 def client(api: Api, service: str, **keys: str) -> Any:

@@ -363,6 +363,17 @@ def test_run_that_ends_while_the_order_rests_sets_no_earlier_wake() -> None:
     assert (after.wake_at, after.next_try_at) == (NOW + 15 * MINUTE, NOW + MINUTE)
 
 
+def test_erasure_that_is_due_waits_for_the_end_of_a_rest() -> None:
+    desk = ADesk()
+    rest = Stuck(since=NOW, rests_until=NOW + 15 * MINUTE)
+    over = due(desk, "order-1", NOW, waiting=True).with_(
+        state=OrderState.CANCELLED, ended_at=NOW, erased_at=NOW, erasures_due=(NOW,), failed_runs=3, stuck=rest
+    )
+    desk.store.orders["order-1"] = over
+    after = desk.desk.commit(over, over.with_(failed_runs=4), (), NOW, "sync_order", is_outcome=False)
+    assert after.wake_at == rest.rests_until
+
+
 def test_stale_run_of_an_order_held_for_a_person_is_not_counted() -> None:
     desk = ADesk()
     hold = Hold(kind=HoldKind.LIMIT, why="too much", since=NOW)

@@ -181,14 +181,14 @@ class Desk:
         if after.state is not before.state and after.state not in MOVES[before.state]:
             message = f"an order does not move from {before.state.value} to {after.state.value}"
             raise AssertionError(message)
-        if after.stuck is not None and after.wake_at is not None:
-            # A run that began before the order rests may end after that. Wakes before the end of the rest would be swallowed.
-            after = after.with_(wake_at=max(after.wake_at, after.stuck.rests_until))
         if after.ended and after.erasures_due:
             after = after.with_(wake_at=earliest(after.wake_at, *after.erasures_due))
         if is_outcome or after.state is not before.state:
             # An order that moves begins anew, whoever moves it.
             after = after.with_(failed_runs=0, stuck=None)
+        if after.stuck is not None and after.wake_at is not None:
+            # Wakes within the rest would be swallowed: one of a run that began before it, or of an erasure that is due.
+            after = after.with_(wake_at=max(after.wake_at, after.stuck.rests_until))
         sends, sweep_at = self._wake(before, after, now, in_hand_until)
         after = after.with_(version=before.version + 1, updated_at=now, sweep_at=sweep_at)
         stored = self.store.commit(

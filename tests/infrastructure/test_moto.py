@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError, ParamValidationError
 from moto import mock_aws
 from moto.dynamodb.models import dynamodb_backends
+from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
 from tests.support import aws
@@ -59,11 +60,13 @@ def test_moto_speedups_change_no_response(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     plain, quick = answers(nullcontext()), answers(quick_moto())
     assert quick == plain
+    topics = [answers_of_a_topic(nullcontext()), answers_of_a_topic(quick_moto())]
+    assert topics[0] == topics[1]
     refused = Counter(answer[0] for answer in plain if isinstance(answer, tuple))
     # botocore has a class of its own for two of them, and none for the others.
     assert refused["TransactionCanceledException"] == 2
     assert refused["ConditionalCheckFailedException"] == 1
-    assert refused["ClientError"] == 6
+    assert refused["ClientError"] == 7
 
 
 def test_no_world_contains_what_another_one_left() -> None:
@@ -121,6 +124,30 @@ def content(world: aws.World) -> dict[str, Any]:
         "outputs": dict(world.stack.outputs),
         "environments": {name: dict(each) for name, each in world.stack.environments.items()},
     }
+
+
+def answers_of_a_topic(patched: AbstractContextManager[None]) -> list[Any]:
+    """Return what SNS answers to the calls of functions and tests."""
+    with patched, mock_aws():
+        client = boto3.client("sns", region_name=REGION)
+        topic = client.create_topic(Name="one", Attributes={"DisplayName": "a & b = ü"})["TopicArn"]
+        client.subscribe(TopicArn=topic, Protocol="email", Endpoint="people@example.com")
+        published = client.publish(TopicArn=topic, Subject="A subject", Message="ü & = % +\n")
+        found: list[Any] = [
+            client.get_topic_attributes(TopicArn=topic)["Attributes"],
+            [each["Endpoint"] for each in client.list_subscriptions()["Subscriptions"]],
+            sorted(published.keys() - {"ResponseMetadata"}),
+            [each[1:4] for each in sns_backends[ACCOUNT_ID][REGION].topics[topic].sent_notifications],
+        ]
+        refusals: tuple[dict[str, Any], ...] = (
+            {"TopicArn": topic, "Subject": "x" * 101, "Message": "m"},
+            {"TopicArn": f"{topic}-none", "Message": "m"},
+        )
+        for arguments in refusals:
+            with pytest.raises(ClientError) as refused:
+                client.publish(**arguments)
+            found.append((type(refused.value).__name__, str(refused.value), refused.value.response["Error"]))
+        return found
 
 
 def answers(patched: AbstractContextManager[None]) -> list[Any]:
@@ -185,6 +212,12 @@ def answers(patched: AbstractContextManager[None]) -> list[Any]:
                 ScanIndexForward=forward,
                 Limit=2,
             )
+        do(
+            client.query,
+            TableName=name,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": ""}},
+        )
         do(client.scan, TableName=name)
         key = {"pk": {"S": "A"}, "sk": {"S": "1"}}
         none: dict[str, Any] = {"Key": {"pk": {"S": "A"}, "sk": {"S": "no"}}}

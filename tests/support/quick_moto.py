@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import copy
 import json
 import string
-from collections import deque
 from contextlib import ExitStack, contextmanager
-from contextvars import ContextVar
-from functools import cache, lru_cache, partial
+from functools import cache, partial
 from http import HTTPStatus
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from unittest import mock
-from urllib.parse import urlparse
+from urllib.parse import urlencode, urlparse
 
 import boto3
 import botocore.hooks
@@ -41,23 +37,18 @@ from moto.core.serialize import (
     XFormedAttributePicker,
 )
 from moto.core.utils import camelcase_to_underscores, method_names_from_class
-from moto.dynamodb.comparisons import ConditionExpressionParser
-from moto.dynamodb.exceptions import ItemSizeTooLarge
-from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
-from moto.dynamodb.models.table import Table
-from moto.dynamodb.models.utilities import bytesize, dynamo_to_dict
-from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, Node  # type: ignore[attr-defined] # untyped
-from moto.dynamodb.parsing.expressions import UpdateExpressionParser  # type: ignore[attr-defined] # untyped
 from moto.dynamodb.responses import DynamoHandler
 from moto.events.responses import EventsHandler
 from moto.moto_api._internal.moto_random import MotoRandom
 from moto.secretsmanager.responses import SecretsManagerResponse
+from moto.sns.responses import SNSResponse
 from moto.sqs.models import Message, SQSBackend
 from moto.sqs.responses import SQSResponse
 from moto.ssm.responses import SimpleSystemManagerResponse
 from werkzeug.datastructures import Headers, ImmutableMultiDict
 from werkzeug.exceptions import HTTPException
 
+from tests.support import quick_dynamodb
 from tests.support.stack import ACCOUNT_ID, REGION
 
 if TYPE_CHECKING:
@@ -66,18 +57,17 @@ if TYPE_CHECKING:
 
     from botocore.model import OperationModel, StructureShape
     from moto.core.model import Shape
-    from moto.core.responses import ActionResult, BaseResponse
+    from moto.core.responses import BaseResponse
 
-_MAX_BYTES = 405_000
-"""Of an item; moto's."""
 _HANDLERS: dict[str, type[BaseResponse]] = {
     "dynamodb": DynamoHandler,
     "events": EventsHandler,
     "secretsmanager": SecretsManagerResponse,
+    "sns": SNSResponse,
     "sqs": SQSResponse,
     "ssm": SimpleSystemManagerResponse,
 }
-"""moto's answers to the services that speak JSON."""
+"""moto's answers to the services that are asked by POST: SNS by a form, the others by JSON."""
 _OF_ITEMS = {
     "BatchGetItem",
     "BatchWriteItem",
@@ -90,9 +80,6 @@ _OF_ITEMS = {
     "UpdateItem",
 }
 """What is asked of DynamoDB most."""
-_SIMPLE = {str, int, float, bool, bytes, type(None)}
-_INDEX_NAME = 6
-"""Its place among the arguments of a table's query."""
 _FAILED = 300
 """The least status of an answer that is an error."""
 _SERVER_ERROR = 500
@@ -100,18 +87,14 @@ _validator = botocore.validate.ParamValidator()
 _make_client = boto3.Session.client
 _make_api_call = vars(BaseClient)["_make_api_call"]
 _make_request = vars(BaseClient)["_make_request"]
-_alias_event_name = vars(botocore.hooks.EventAliaser)["_alias_event_name"]
+_alias_event_name = cache(vars(botocore.hooks.EventAliaser)["_alias_event_name"])
 _get_value = ResponseSerializer.get_value
 _check_structure = vars(botocore.validate.ParamValidator)["_validate_structure"]
-_query = Table.query
-_transact_write_items = DynamoHandler.transact_write_items
-_writes: ContextVar[list[dict[str, Any]]] = ContextVar("_writes")
-"""Of the present transaction."""
-_make_expression = vars(UpdateExpressionParser)["make"].__func__
 _user_agent = botocore.useragent.UserAgentString.to_string
 _get_account = BackendDict.__getitem__
-_lex = vars(ConditionExpressionParser)["_lex_condition_expression"]
 _snake_case = cache(camelcase_to_underscores)
+_method_names = cache(method_names_from_class)
+_json_path = cache(vars(jsonpath_ng.ext)["parse"])
 
 
 @contextmanager
@@ -125,37 +108,21 @@ def quick_moto() -> Iterator[None]:
         mock.patch.object(moto.core.models, "RESPONSES_METHODS", []),
         mock.patch.object(BaseClient, "_make_api_call", call),
         mock.patch.object(BaseClient, "_make_request", _answer),
-        mock.patch.object(botocore.hooks.EventAliaser, "_alias_event_name", cache(_alias_event_name)),
+        mock.patch.object(botocore.hooks.EventAliaser, "_alias_event_name", _alias_event_name),
         mock.patch.object(botocore.useragent.UserAgentString, "to_string", _user_agent_once),
         mock.patch.object(moto.cloudformation.models.Stack, "parse_template", staticmethod(json.loads)),
         mock.patch.object(BackendDict, "__getitem__", _account),
-        mock.patch.object(ConditionExpressionParser, "_lex_condition_expression", _tokens_of),
-        mock.patch.object(moto.dynamodb.responses, "dynamo_to_dict", _as_dict),
-        # Only to state a stream record's size, which nothing reads.
-        mock.patch.object(moto.dynamodb.models.table, "dynamo_json_dump", _no_json),
-        mock.patch.object(moto.core.responses, "method_names_from_class", cache(method_names_from_class)),
+        mock.patch.object(moto.core.responses, "method_names_from_class", _method_names),
         mock.patch.object(moto.core.responses, "camelcase_to_underscores", _snake_case),
-        mock.patch.object(jsonpath_ng.ext, "parse", cache(vars(jsonpath_ng.ext)["parse"])),
+        mock.patch.object(jsonpath_ng.ext, "parse", _json_path),
         mock.patch.object(MotoRandom, "get_random_string", _random_string),
         mock.patch.object(ResponseSerializer, "get_value", _get_value_at_once),
         mock.patch.object(botocore.validate.ParamValidator, "_validate_structure", _check_value),
         mock.patch.object(moto.sqs.models, "camelcase_to_underscores", _snake_case),
         mock.patch.object(SQSBackend, "is_message_valid_based_on_retention_period", _is_retained),
-        mock.patch.object(UpdateExpressionParser, "make", staticmethod(_expression)),
-        mock.patch.object(Node, "__deepcopy__", _copy_of_node, create=True),
-        mock.patch.object(DepthFirstTraverser, "nodes_to_be_processed", _nodes_to_be_processed),
-        mock.patch.object(Table, "query", _query_of_candidates),
-        mock.patch.object(Item, "size", _size_of_item),
-        mock.patch.object(DynamoType, "to_regular_json", _plain),
-        mock.patch.object(LimitedSizeDict, "__setitem__", _set_attribute),
-        mock.patch.object(Table, "all_items", _all_items),
-        # moto copies whole tables before each write of a transaction.
-        mock.patch.object(DynamoHandler, "transact_write_items", _transact),
-        mock.patch.object(Table, "__deepcopy__", _copy_of_table, create=True),
-        mock.patch.object(Item, "__deepcopy__", _copy_of_item),
     )
     with ExitStack() as stack:
-        for patch in patches:
+        for patch in (*patches, *quick_dynamodb.patches()):
             stack.enter_context(patch)
         yield
 
@@ -244,22 +211,26 @@ def _finish(
 
 
 def _handler(service: str, request: dict[str, Any], region: str) -> BaseResponse:
-    """Make moto's handler of a request as its `setup_class` does, from JSON sent by POST."""
+    """Make moto's handler of a request as its `setup_class` does, from a form or JSON sent by POST."""
     handler = _HANDLERS[service]()
     _set_up(handler, region, Headers(request["headers"]))
     url, body = request["url"], request["body"]
+    form = {name: str(value) for name, value in body.items()} if isinstance(body, dict) else {}
     handler.is_werkzeug_request = False
     handler.parsed_url = urlparse(url)
     handler.uri = url
     handler.path = handler.raw_path = handler.parsed_url.path
     handler.method = request["method"]
-    handler.raw_body = body
-    handler.body = body.decode()
+    handler.raw_body = urlencode(form).encode() if form else body
+    handler.body = handler.raw_body.decode()
     handler.form_data = ImmutableMultiDict()
+    handler.querystring = handler.data = {name: [value] for name, value in form.items()}
     if handler.automated_parameter_parsing:
         model = moto.core.utils.get_service_model(service).operation_model(handler._get_action())
-        parser = moto.core.parse.PROTOCOL_PARSERS["json"](model, map_type=handler.PROTOCOL_PARSER_MAP_TYPE)
-        handler.params = parser.parse({"body": body})  # type: ignore[typeddict-item] # the rest is not read
+        parser = moto.core.parse.PROTOCOL_PARSERS["query" if form else "json"](
+            model, map_type=handler.PROTOCOL_PARSER_MAP_TYPE
+        )
+        handler.params = parser.parse({"body": body, "values": form})  # type: ignore[typeddict-item] # the rest is not read
     return handler
 
 
@@ -321,51 +292,6 @@ def _is_retained(backend: SQSBackend, queue_name: str, message: Message) -> bool
     return period + sent / 1000 > now
 
 
-@lru_cache(maxsize=1_000)
-def _expression(text: str) -> Node:
-    """Parse an update's expression. A caller that changes the tree copies it first."""
-    return _make_expression(UpdateExpressionParser, text)
-
-
-def _copy_of_node(node: Node, _memo: dict[int, object]) -> Node:
-    """Copy a tree. The content of its leaves does not change."""
-    made = object.__new__(type(node))
-    vars(made).update(vars(node))
-    made.parent = None
-    if node.children is not None:
-        made.children = [_copy_of_node(each, _memo) if isinstance(each, Node) else each for each in node.children]
-        for each in made.children:
-            if isinstance(each, Node):
-                each.parent = made
-    return made
-
-
-def _nodes_to_be_processed(traverser: DepthFirstTraverser) -> tuple[type[Node], ...]:
-    """Return which nodes a traverser takes. moto computes that again at each node."""
-    found: tuple[type[Node], ...] | None = vars(traverser).get("takes")
-    if found is None:
-        found = vars(traverser)["takes"] = tuple(traverser._processing_map())
-    return found
-
-
-def _query_of_candidates(table: Table, hash_key: DynamoType, *args: Any, **more: Any) -> Any:
-    """Query the items with the given key. moto sorts the whole table and compares each of its items."""
-    index_name, conditions = args[_INDEX_NAME], more["hash_key_conditions"]
-    if index_name is None:
-        vars(table)["candidates"] = list(table.items.get(hash_key, {}).values())
-    else:
-        vars(table)["candidates"] = [
-            item
-            for found in table.items.values()
-            for item in found.values()
-            if all(name in item.attrs and item.attrs[name].value == wanted.value for name, wanted in conditions)
-        ]
-    try:
-        return _query(table, hash_key, *args, **more)
-    finally:
-        vars(table).pop("candidates", None)
-
-
 def _account(service: BackendDict[Any], account_id: str) -> Any:
     """Return a service's content in an account. moto compares it with all services in use first."""
     return (
@@ -373,56 +299,6 @@ def _account(service: BackendDict[Any], account_id: str) -> Any:
         if dict.__contains__(service, account_id)
         else _get_account(service, account_id)
     )
-
-
-def _tokens_of(parser: ConditionExpressionParser) -> deque[Any]:
-    """Split a condition into tokens. They are never changed, but taken from the queue."""
-    return deque(_tokens(parser.condition_expression))
-
-
-@lru_cache(maxsize=1_000)
-def _tokens(condition: str) -> list[Any]:
-    return list(_lex(ConditionExpressionParser(condition, None, None)))
-
-
-def _as_dict(value: Any) -> Any:
-    """Return an answer's content as plain values. moto asks six questions about each part of it."""
-    kind = type(value)
-    if kind is DynamoType:
-        held = value.value
-        if value.type == "B":
-            return {"B": base64.b64decode(held) if isinstance(held, str) else held}
-        return dynamo_to_dict(value) if value.type == "BS" else {value.type: _as_dict(held)}
-    if isinstance(value, dict):
-        return {name: _as_dict(each) for name, each in value.items()}
-    if kind is list:
-        return [_as_dict(each) for each in value]
-    return value if kind in _SIMPLE else _as_dict_of_another(value)
-
-
-def _as_dict_of_another(value: Any) -> Any:
-    return _as_dict(value.to_json()) if hasattr(value, "to_json") else dynamo_to_dict(value)
-
-
-def _no_json(_: object) -> str:
-    return ""
-
-
-def _plain(value: DynamoType) -> dict[str, Any]:
-    """Return a value as JSON has it. moto copies all of it first, at each level."""
-    held = value.value
-    if isinstance(held, dict):
-        held = {name: _plain(each) if isinstance(each, DynamoType) else each for name, each in held.items()}
-    elif isinstance(held, list):
-        held = [_plain(each) if isinstance(each, DynamoType) else each for each in held]
-    elif value.is_binary() and isinstance(held, str):
-        held = base64.b64decode(held)
-    return {value.type: held}
-
-
-def _size_of_item(item: Item) -> int:
-    sizes: dict[str, int] = vars(item.attrs).get("sizes", {})
-    return sum(sizes[name] if name in sizes else _size(name, value) for name, value in item.attrs.items())
 
 
 def _get_value_at_once(serializer: ResponseSerializer, value: Any, key: str, shape: Shape) -> Any:
@@ -435,60 +311,3 @@ def _get_value_at_once(serializer: ResponseSerializer, value: Any, key: str, sha
         context = AttributePickerContext(obj=value, key=key, shape=shape)
         names = vars(shape)["names"] = tuple(picker.get_possible_keys(context))
     return next((value[name] for name in names if name in value), None)
-
-
-def _set_attribute(attributes: LimitedSizeDict, name: str, value: Any) -> None:
-    """Check an item against its maximum size. moto measures all of it for each attribute. Values are replaced and never changed."""
-    sizes: dict[str, int] = vars(attributes).setdefault("sizes", {})
-    size = _size(name, value)
-    # As moto does, with the value that this one is to replace.
-    for other in attributes.keys() - sizes.keys():
-        sizes[other] = _size(other, attributes[other])
-    if size + sum(sizes[other] for other in attributes) > _MAX_BYTES:
-        raise ItemSizeTooLarge
-    sizes[name] = size
-    dict.__setitem__(attributes, name, value)
-
-
-def _size(name: str, value: Any) -> int:
-    return bytesize(name) + (value.size() if isinstance(value, DynamoType) else bytesize(str(value)))
-
-
-def _copy_of_item(item: Item, _memo: dict[int, object]) -> Item:
-    """Copy an item. Its values are replaced and never changed."""
-    made: Item = object.__new__(Item)
-    made.hash_key, made.range_key = item.hash_key, item.range_key
-    made.attrs = LimitedSizeDict.__new__(LimitedSizeDict)
-    dict.update(made.attrs, item.attrs)
-    vars(made.attrs)["sizes"] = dict(vars(item.attrs).get("sizes", {}))
-    return made
-
-
-def _transact(handler: DynamoHandler) -> ActionResult:
-    """Write a transaction, and tell copies of tables what it writes."""
-    token = _writes.set([write for each in handler.body["TransactItems"] for write in each.values()])
-    try:
-        return _transact_write_items(handler)
-    finally:
-        _writes.reset(token)
-
-
-def _copy_of_table(table: Table, memo: dict[int, object]) -> Table:
-    """Copy a table with its stream and what a transaction writes. Nothing else of it changes, and stream records never do."""
-    made = copy.copy(table)
-    made.items = table.items.copy()
-    for hash_key in {DynamoType((each.get("Item") or each["Key"])[table.hash_key_attr]) for each in _writes.get()}:
-        if hash_key in made.items:
-            made.items[hash_key] = {key: _copy_of_item(item, memo) for key, item in made.items[hash_key].items()}
-    if table.stream_shard is not None:
-        made.stream_shard = copy.copy(table.stream_shard)
-        made.stream_shard.table, made.stream_shard.items = made, list(table.stream_shard.items)
-    return made
-
-
-def _all_items(table: Table) -> list[Item]:
-    """Return a table's items in order, as moto does for each query."""
-    items: list[Item] | None = vars(table).get("candidates")
-    if items is None:
-        items = [item for found in table.items.values() for item in found.values()]
-    return sorted(items, key=lambda item: (item.hash_key.value, item.range_key.value if item.range_key else ""))

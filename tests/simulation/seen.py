@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from numberdesk.domain.request import parse_duration
 from numberdesk.domain.statuses import ChangeKind
 from numberdesk.services.wake import MAX_PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from datetime import datetime
 
     from numberdesk.domain.ledger import Entry
     from numberdesk.domain.order import Order
@@ -61,7 +61,9 @@ class Seen:
             )
         for entry in entries:
             if entry.kind is ChangeKind.DEADLINE_APPROACHING:
-                self.late.append((entry, max(entry.at - due, timedelta(0)) if due else timedelta(0)))
+                own = datetime.fromisoformat(str(entry.data["deadline"])) - parse_duration(str(entry.data["reminder"]))
+                # The wake may have been for something else, earlier, that did not happen to be handled.
+                self.late.append((entry, max(entry.at - max(due, own), timedelta(0)) if due else timedelta(0)))
 
 
 def lost_until(order: Order, calm_since: datetime) -> datetime:

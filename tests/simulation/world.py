@@ -24,6 +24,7 @@ from numberdesk.domain import gate
 from numberdesk.domain.costs import Limits
 from numberdesk.domain.notices import Bounds
 from numberdesk.domain.profile import Profile
+from numberdesk.domain.reminders import reminders
 from numberdesk.domain.request import read_message
 from numberdesk.domain.settings import Timings
 from numberdesk.domain.statuses import FOLLOWED, HoldKind, OrderState
@@ -51,7 +52,7 @@ from tests.simulation.simulated import Simulated
 from tests.support.memory_store import MemoryStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from numberdesk.domain.ledger import Entry
     from numberdesk.domain.order import Order
@@ -126,6 +127,8 @@ class World:
         """and what of it does so still."""
         self.calm_since: datetime | None = None
         """From when on no mishap strikes any more."""
+        self.people_back_at = START
+        """When people try again what the API could not do just then."""
         self.pressing = False
         """Whether just now no mishap strikes, and the troubles last."""
         self.seen = Seen()
@@ -365,12 +368,12 @@ class World:
         bought = [truth.id for truth in self.truths.values() if truth.reference == order.reference]
         if bought:
             try:
-                self.commands.resolve_placed_as(order.order_id, bought[0], "bob")
+                if self.time >= self.people_back_at:
+                    self.commands.resolve_placed_as(order.order_id, bought[0], "bob")
             except base.SlotBusyError as busy:
                 # The API says when to try again, and people do.
                 self.asked["busy"] += 1
-                self.time += busy.retry_after
-                self.commands.resolve_placed_as(order.order_id, bought[0], "bob")
+                self.people_back_at = self.time + busy.retry_after
         elif order.state is OrderState.RECEIVED and self.random.random() < 0.5:
             self.commands.approve(order.order_id, "bob")
         else:
@@ -581,7 +584,9 @@ class World:
                     self.gate_desk.confirm(search_until=None, by="ada", without=left)
                 continue
             due = [order.wake_at for order in self.store.orders.values() if order.wake_at and not self.resting(order)]
+            due += [at for at in self.deadlines_ahead() if at > self.time]
             due += [at for at, _ in self.bucket.coming]
+            due += [self.people_back_at] if self.people_back_at > self.time else []
             coming = [message.visible_at for queue in self.queues.values() for message in queue] + due + self.side.due()
             if not coming:
                 break
@@ -593,6 +598,14 @@ class World:
         self.publisher.publish_leftovers()
         self.time += timedelta(hours=2)
         self.notifier.sum_up()
+
+    def deadlines_ahead(self) -> Iterator[datetime]:
+        """Yield when reminders and deadlines are due, also of orders that rest otherwise."""
+        for order in self.store.orders.values():
+            for deadline in order.deadlines:
+                if not order.ended and not deadline.missed:
+                    yield deadline.value
+                    yield from (at for _, _, at in reminders(order, deadline))
 
     def resting(self, order: Order) -> bool:
         """Return whether nothing more can happen to this order: it has ended, or it waits for people or for the carrier."""

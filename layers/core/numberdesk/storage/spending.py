@@ -28,7 +28,7 @@ class Spending(Dynamo):
     """Implements `services.stores.Spending`."""
 
     def spent(self, provider: str, account: str, day: str) -> Spent:
-        return self.spent_each([(provider, account)], day)[provider, account]
+        return spent_of_item(self._get(sums_key(provider, account, day), decimals) or {})
 
     def spent_each(self, accounts: Sequence[tuple[str, str]], day: str) -> dict[tuple[str, str], Spent]:
         keys = {sums_key(provider, account, day): (provider, account) for provider, account in accounts}

@@ -22,7 +22,7 @@ from tests.support.stack import expanded
 ROOT = Path(__file__).resolve().parents[1]
 TOOLS = ROOT / ".audit" / "bin"
 WORK = ROOT / ".local" / "audit"
-CODE = ("layers/core", "functions", "local", "docs", "bench", "audit", "preflight")
+CODE = ("layers/core", "functions", "numberdesk_cli", "local", "docs", "bench", "audit", "preflight")
 LOCKS = (
     "layers/vendor/requirements.txt",
     *sorted(f"requirements/{lock.name}" for lock in ROOT.glob("requirements/*.txt")),

@@ -122,7 +122,7 @@ def _direct() -> httpx.Client:
 def _post(desk: Session, provider: str, body: dict[str, Any]) -> None:
     """Send a webhook through the door of the local stack."""
     home = desk.target.home
-    assert home is not None  # noqa: S101  # nosec B101 - a local stack has one
+    assert home is not None  # noqa: S101 - a local stack has one
     keys = json.loads((home / "keys.json").read_text(encoding="utf-8"))
     content, headers = json.dumps(body).encode(), {"content-type": "application/json"}
     how = registry.PROVIDERS[provider].webhook

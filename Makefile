@@ -110,10 +110,17 @@ backlog: .venv/ready ## send 10,000 orders at once to an account with one call p
 ages: .venv/ready ## play each failure until its alarm goes off and recovers, write docs/ages.md
 	@PYTHONPATH=layers/core .venv/bin/python -m bench.ages
 
-SEEDS ?= 0:20000
+RUNS ?= 1000
+FROM ?= 0
 .PHONY: simulate
-simulate: .venv/ready ## play many seeded histories (SEEDS=first:last)
-	NUMBERDESK_SEEDS=$(SEEDS) .venv/bin/pytest -q -n 2 tests/simulation
+simulate: .venv/ready ## play seeded histories (RUNS=5000 FROM=0), or one as a timeline (SEED=17)
+	@PYTHONPATH=layers/core:. .venv/bin/python -m tests.simulation --runs $(RUNS) --from $(FROM) \
+		$(if $(SEED),--seed $(SEED)) $(if $(ORDERS),--orders $(ORDERS)) $(if $(STEPS),--steps $(STEPS)) $(if $(WITHOUT),--without $(WITHOUT))
+
+HOURS ?= 1
+.PHONY: soak
+soak: .venv/ready ## play histories for HOURS=1, from where the last soak ended, and write docs/soak.md
+	@PYTHONPATH=layers/core:. .venv/bin/python -m tests.simulation --soak-hours $(HOURS)
 
 .PHONY: api-check
 api-check: .venv/ready ## send the API arbitrary requests: no 5xx, and no answer that docs/openapi.json does not describe

@@ -235,7 +235,8 @@ class Carrier(base.Provider):
 
     def _call(self) -> None:
         self.world.seen.calls += self.world.pressing
-        self.world.point()
+        self.world.tally["provider"] += 1
+        self.world.point("before the carrier")
         if self.world.happens("slot_busy"):
             raise base.SlotBusyError(timedelta(seconds=self.world.random.randint(4, 20)))
         self.guard()
@@ -309,7 +310,7 @@ class Carrier(base.Provider):
             truth.requirement = RequirementState.AWAITING_VALUE
             truth.set_deadline(world.time + world.some_time(), world.time)
         self.side.truths[truth.id] = truth
-        world.point()
+        world.point("after the carrier")
         if world.happens("lost_answer"):
             world.time += timedelta(seconds=20)
             raise base.OutcomeUnknownError("ReadTimeout")
@@ -390,7 +391,7 @@ class Carrier(base.Provider):
         if world.provider == "telnyx" and order.assets and world.happens("torn"):
             kept = tuple(asset for asset in snapshot.assets if world.random.random() < 0.7)
             snapshot = replace(snapshot, assets=kept, deadlines=(), comments=())
-        world.point()
+        world.point("after the carrier")
         return snapshot
 
     def snapshot(self, truth: Purchase) -> Snapshot:
@@ -446,7 +447,7 @@ class Carrier(base.Provider):
 
     def _answer(self, provider_status: str) -> str:
         """Apply what may happen after it."""
-        self.world.point()
+        self.world.point("after the carrier")
         if self.world.happens("lost_answer"):
             self.world.time += timedelta(seconds=20)
             raise base.OutcomeUnknownError("ReadTimeout")

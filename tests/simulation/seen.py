@@ -46,10 +46,22 @@ class Seen:
     """When an order was due that is woken then, at the latest: a wake may have been lost before."""
     swallowed: Counter[str] = field(default_factory=Counter)
     """Runs that hung until their time limit ended them, by order."""
+    begun: list[tuple[str, bool]] = field(default_factory=list)
+    """Each purchase that was begun, and whether placing was on then, in a table that is not a restored one."""
+    provider_calls: list[tuple[str, datetime]] = field(default_factory=list)
+    """Each call to a provider, with when."""
+    most: Counter[str] = field(default_factory=Counter)
+    """The most calls for one message: of AWS, of providers."""
+    accepted: list[tuple[str, bytes]] = field(default_factory=list)
+    """The provider and the body of each webhook that was accepted."""
     hops: int = 0
     """The most messages that led one to the next."""
     forbidden: int = 0
     """Calls that were answered with a 403."""
+
+    def note_calls(self, tally: Counter[str]) -> None:
+        """Note the calls that were made for one message."""
+        self.most |= tally
 
     def committed(self, before: Order, entries: Sequence[Entry], calm_since: datetime) -> None:
         """Note the reminders of a commit."""

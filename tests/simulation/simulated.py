@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 from unittest import mock
 
 import httpx
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from local.simulators.base import SimulatorTransport
 from local.simulators.callfire import CallFireSimulator
@@ -210,8 +211,7 @@ class Simulated:
 
     def get_secret_value(self, SecretId: str, **_: Any) -> dict[str, Any]:  # noqa: N803 - Secrets Manager's name
         """Read a secret, as Secrets Manager's client does."""
-        self.world.point()
-        return {"SecretString": self.secrets[SecretId]}
+        return self.world.call_aws("reading a secret", lambda: {"SecretString": self.secrets[SecretId]})
 
     def connect(
         self, provider: str, account: str, *, fresh: bool = False, guard: Callable[[], None] = lambda: None
@@ -635,11 +635,14 @@ class Simulated:
             "isBase64Encoded": True,
         }
         try:
-            self.receiver.take_in(event, self.world.now())
-            # Accepted, but the response may be lost: the provider sends it again.
-            self.world.point()
+            with self.world.runs("receive_webhook"):
+                self.receiver.take_in(event, self.world.now())
+                # Accepted, but the response may be lost: the provider sends it again.
+                self.world.point("after its answer")
         except CrashError:
             return 502
+        except (ClientError, ReadTimeoutError):
+            return 503
         except NotTakenError as refusal:
             self.world.asked["notifications refused"] += 1
             return refusal.status
@@ -647,8 +650,10 @@ class Simulated:
         return 200
 
     def _enqueue(self, message: str) -> None:
-        self.world.point()
-        self.world.put("sync", message, timedelta(seconds=self.random.choice([0, 0, 1, 60, 3600])))
+        pause = timedelta(seconds=self.random.choice([0, 0, 1, 60, 3600]))
+        self.world.call_aws("sending to the sync queue", lambda: self.world.put("sync", message, pause))
+        webhook = json.loads(message)["webhook"]
+        self.world.seen.accepted.append((webhook["provider"], base64.b64decode(webhook["body"])))
 
 
 class _Noted:
@@ -684,19 +689,25 @@ class _Wire(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         world, began = self._side.world, self._side.world.time
         world.seen.calls += world.pressing
-        world.point()
+        world.tally["provider"] += 1
+        call = f"{request.method} {self._provider} {request.url.path}"
+        world.point(f"before {self._provider}")
         if world.time - began >= _CONNECT:
             # Other calls ran meanwhile; a connection is made sooner or not at all.
             raise httpx.ConnectTimeout("too long", request=request)
+        world.seen.provider_calls.append((self._provider, world.time))
         self._side.mishap(self._provider, request)
         try:
             response = self._inner.handle_request(request)
-        except httpx.ReadTimeout:
-            world.time += _READ
+        except httpx.HTTPError as error:
+            world.note(f"{call}: {type(error).__name__}")
+            if isinstance(error, httpx.ReadTimeout):
+                world.time += _READ
             raise
         finally:
             self._worked(request)
-        world.point()
+        world.note(f"{call}: {response.status_code}")
+        world.point(f"after {self._provider}")
         return response
 
     def _worked(self, request: httpx.Request) -> None:

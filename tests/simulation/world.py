@@ -15,10 +15,13 @@ import copy
 import json
 import random
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo
+
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from numberdesk.domain import gate
 from numberdesk.domain.costs import Limits
@@ -30,6 +33,7 @@ from numberdesk.domain.settings import Timings
 from numberdesk.domain.statuses import FOLLOWED, HoldKind, OrderState
 from numberdesk.domain.values import Answer
 from numberdesk.providers import base, registry
+from numberdesk.services import aws_errors
 from numberdesk.services.commands import Commands
 from numberdesk.services.desk import Desk
 from numberdesk.services.erasing import Eraser, Reminder
@@ -54,14 +58,35 @@ from tests.support.memory_store import MemoryStore
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
+    from pydantic import BaseModel
+
     from numberdesk.domain.ledger import Entry
     from numberdesk.domain.order import Order
     from tests.simulation.sides import Side, Truth
 
+T = TypeVar("T")
+Model = TypeVar("Model", bound="BaseModel")
+
+
+def _refusal(code: str, status: int) -> Callable[[str], Exception]:
+    def error(operation: str) -> Exception:
+        return ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, operation)  # type: ignore[typeddict-item]
+
+    return error
+
+
+THROTTLED = (
+    _refusal("ThrottlingException", 400),
+    _refusal("ProvisionedThroughputExceededException", 400),
+    _refusal("InternalServerError", 500),
+    _refusal("ServiceUnavailable", 503),
+)
+"""Failures of AWS before it did what it was asked, once the SDK's own tries are used up."""
 START = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 VISIBILITY = timedelta(minutes=12)
 A_TURN = timedelta(minutes=3)
 """After which an order was turned to that is due: a sweep, and what stands before it on the queue."""
+_A_MOMENT = timedelta(milliseconds=1)
 MAX_RECEIVES = 5
 MAX_HOPS = 8
 """Messages of a chain, one leading to the next: beyond these one that the sweep sees to as well is not sent."""
@@ -72,6 +97,8 @@ class Faults:
     """Probability of each mishap, per opportunity."""
 
     crash: float = 0.02
+    aws: float = 0.015
+    """That a call of AWS fails for the moment: it was throttled or broke before its work, or its answer was lost."""
     interleave: float = 0.05
     lost_answer: float = 0.08
     not_sent: float = 0.05
@@ -100,6 +127,9 @@ class Message:
     hops: int = 0
     """Its place in a chain of messages, one of which leads to the next."""
 
+    def __str__(self) -> str:
+        return f"{self.id}, receive {self.receives}: {self.body if len(self.body) < 200 else self.body[:200] + ' ...'}"
+
 
 class World:
     """One history."""
@@ -118,6 +148,14 @@ class World:
         self.faults = self.rough = faults or Faults()
         self.time = START
         self.depth = 0
+        self.running = "SQS"
+        """The function that runs, or who else acts."""
+        self.struck: Counter[str] = Counter()
+        """How often each mishap struck,"""
+        self.crashed_at: Counter[str] = Counter()
+        """and at which calls of which function it ended a run."""
+        self.timeline: list[tuple[datetime, int, str, str]] | None = None
+        """What happened, for people: the time, how deep in concurrent runs, who, and what. None where nobody reads it."""
         self.provider = provider
         self.is_live = live
         self.limits = limits or Limits()
@@ -133,7 +171,16 @@ class World:
         """Whether just now no mishap strikes, and the troubles last."""
         self.seen = Seen()
         self.in_hand: Message | None = None
-        """The message that is being handled."""
+        """The message that is being handled,"""
+        self.tally: Counter[str] = Counter()
+        """and the calls that were made for it: of AWS, of providers."""
+        self._fill()
+        self._open(live=live)
+        # As the first sweep does, long before the first order: a copy of the table contains its stack.
+        self.store.gate()
+
+    def _fill(self) -> None:
+        """Create what the services work on."""
         self.store = MemoryStore()
         self.copy: MemoryStore | None = None
         """The table as it was, for a restore."""
@@ -160,9 +207,6 @@ class World:
         self.post = Post(self)
         self.torn: set[str] = set()
         """Orders whose rows could not be read at some time."""
-        self._open(live=live)
-        # As the first sweep does, long before the first order: a copy of the table contains its stack.
-        self.store.gate()
 
     def _open(self, *, live: bool) -> None:
         """Create the services."""
@@ -202,7 +246,7 @@ class World:
 
     def now(self) -> datetime:
         # Time passes while code runs; two Lambdas never see exactly the same time.
-        self.time += timedelta(milliseconds=self.random.randint(1, 20))
+        self.time += _A_MOMENT * (1 + 19 * self.random.random())
         return self.time
 
     def sleep(self, duration: timedelta) -> None:
@@ -234,15 +278,36 @@ class World:
 
     def happens(self, fault: str) -> bool:
         likely: float = getattr(self.faults, fault)
-        return self.random.random() < likely
+        if not likely or self.random.random() >= likely:
+            return False
+        self.struck[fault] += 1
+        return True
+
+    def note(self, what: str) -> None:
+        """Add a line to the timeline."""
+        if self.timeline is not None:
+            self.timeline.append((self.time, self.depth, self.running, what))
+
+    @contextmanager
+    def runs(self, name: str) -> Iterator[None]:
+        """Say who acts meanwhile."""
+        before, self.running = self.running, name
+        try:
+            yield
+        finally:
+            self.running = before
 
     def some_time(self) -> timedelta:
         """Return a random time to a deadline: from minutes to days."""
         return timedelta(minutes=self.random.choice([20, 90, 300, 1500, 12000]) * self.random.uniform(0.5, 1.5))
 
-    def point(self) -> None:
-        """A point in the code at which anything may happen."""
+    def point(self, call: str) -> None:
+        """A point in the code at which anything may happen, before or after a call."""
+        if self.calm_since:
+            return
         if self.happens("crash"):
+            self.crashed_at[f"{self.running}: {call}"] += 1
+            self.note(f"dies {call}")
             raise CrashError
         if self.depth < 2 and self.happens("interleave"):
             self.depth += 1
@@ -250,6 +315,23 @@ class World:
                 self.step()
             finally:
                 self.depth -= 1
+
+    def call_aws(self, name: str, work: Callable[[], T]) -> T:
+        """Make a call of AWS: it may fail before its work or after it, and the function may die on either side."""
+        self.tally["aws"] += 1
+        self.point(f"before {name}")
+        if not self.happens("aws"):
+            result = work()
+            self.point(f"after {name}")
+            return result
+        if self.random.random() < 0.5:
+            error: Exception = self.random.choice(THROTTLED)(name)
+        else:
+            # The SDK has used up its tries. What it asked for is done.
+            work()
+            error = ReadTimeoutError(endpoint_url="https://aws")
+        self.note(f"{name} fails: {type(error).__name__} {error}")
+        raise error
 
     # Queues
 
@@ -336,7 +418,12 @@ class World:
         ]
         [(_, name, wish)] = self.random.choices(wishes, [weight for weight, _, _ in wishes])
         try:
-            wish()
+            with self.runs(f"{by} at the API"):
+                self.note(name)
+                wish()
+        except (ClientError, ReadTimeoutError):
+            # The API answers 503, or the person sees no answer.
+            self.asked["failed at AWS"] += 1
         except ProblemError as error:
             self.asked[error.problem.value] += 1
         except base.ProviderError:
@@ -395,38 +482,42 @@ class World:
             return
         message.visible_at = self.time + VISIBILITY
         began, polls = self.time, len(self.seen.polls)
-        outer, self.in_hand = self.in_hand, message
+        if message.receives == 1 and self.happens("duplicate"):
+            # SQS hands it out once more, now or later: two functions may have it at once.
+            pause = timedelta(seconds=self.random.choice([0, 0, self.random.randint(0, 900)]))
+            self.queues[name].append(replace(message, receives=0, visible_at=self.time + pause))
+        self.note(f"the {name} queue hands out {message}")
+        (outer, self.in_hand), (tally, self.tally) = (self.in_hand, message), (self.tally, Counter())
         self.seen.hops = max(self.seen.hops, message.hops)
         goes_on = self.pressing and self.goes_on(message)
         seconds = 180 if self.random.random() < 0.9 else self.random.randint(5, 60)
         try:
             if name == "order":
-                self.placer.handle(
-                    message.body,
-                    message_id=message.id,
-                    correlation_id=message.id,
-                    time_left=lambda: timedelta(seconds=seconds) - (self.time - began),
-                    redelivered=message.receives > 1,
-                )
+                with self.runs("place_order"):
+                    self.placer.handle(
+                        message.body,
+                        message_id=message.id,
+                        correlation_id=message.id,
+                        time_left=lambda: timedelta(seconds=seconds) - (self.time - began),
+                        redelivered=message.receives > 1,
+                    )
             else:
-                self.syncer.handle(json.loads(message.body), redelivered=message.receives > 1)
+                with self.runs("sync_order"):
+                    self.syncer.handle(json.loads(message.body), redelivered=message.receives > 1)
         except CrashError:
             return
         except Exception as error:
             if not any(vars(self.faults).values()) and not (self.torn and isinstance(error, UnreadableRowError)):
                 raise
-            self.broken[type(error).__name__] += 1
+            self.broken["AWS" if aws_errors.is_passing(error) else type(error).__name__] += 1
+            self.note(f"{message.id} fails: {error!r}")
             return
         finally:
-            self.in_hand = outer
+            self.seen.note_calls(self.tally)
+            self.in_hand, self.tally = outer, tally
             self.seen.handled += goes_on and self.goes_on(message)
             self.note_polls(message, len(self.seen.polls) - polls)
-        if message in self.queues[name]:
-            self.queues[name].remove(message)
-        if self.happens("duplicate"):
-            self.queues[name].append(
-                replace(message, visible_at=self.time + timedelta(seconds=self.random.randint(0, 900)))
-            )
+        self.queues[name] = [each for each in self.queues[name] if each is not message]
 
     def goes_on(self, message: Message) -> bool:
         """Return whether a message is about an order that nothing delays: neither a hold nor a blocked account."""
@@ -458,7 +549,8 @@ class World:
             elif choice < 0.2:
                 self.people()
             elif choice < 0.8 and self.truths:
-                self.side.progress()
+                with self.runs("a provider"):
+                    self.side.progress()
             elif choice < 0.84:
                 self.drain_stream()
             elif choice < 0.92:
@@ -468,18 +560,22 @@ class World:
         except CrashError:
             # The sweep or the publisher died; the next one continues.
             return
+        except (ClientError, ReadTimeoutError):
+            self.broken["AWS"] += 1
 
     def tick(self, pause: timedelta) -> None:
         self.pass_time(pause)
         if self.time >= self.next_sweep:
             self.next_sweep = self.time + timedelta(minutes=1)
             self.sweep()
-            self.publisher.publish_leftovers()
+            with self.runs("publish_changes"):
+                self.publisher.publish_leftovers()
             self.notifier.sum_up()
         if self.time >= self.next_inventory:
             self.next_inventory = self.time + timedelta(minutes=10)
-            self.inventory_reconciler.run(lambda: timedelta(minutes=15))
-            self.reminder.run()
+            with self.runs("reconcile_inventory"):
+                self.inventory_reconciler.run(lambda: timedelta(minutes=15))
+                self.reminder.run()
 
     def pass_time(self, pause: timedelta) -> None:
         self.time += pause
@@ -488,9 +584,25 @@ class World:
 
     def sweep(self) -> None:
         try:
-            self.waker.sweep()
+            with self.runs("wake_orders"):
+                self.waker.sweep()
         except UnreadableRowError:
             assert self.store.torn, "an intact row can be read"
+
+    def call_intervals(self) -> dict[str, timedelta]:
+        """Return the accounts whose calls are spaced, by provider, with the least time between two."""
+        intervals = {name: registry.call_interval(name, Timings()) for name in registry.NAMES}
+        return {name: interval for name, interval in intervals.items() if interval}
+
+    def deploy(self) -> None:
+        """Replace the functions by those of another version: they know only what is written, and read every row anew."""
+        self.note("a deployment")
+        store = self.store
+        store.orders = {order_id: reread(order) for order_id, order in store.orders.items()}
+        store.entries = {key: reread(entry) for key, entry in store.entries.items()}
+        store.operations = {key: reread(payload) for key, payload in store.operations.items()}
+        store.answers = {key: reread(profile) for key, profile in store.answers.items()}
+        store.messages = {key: reread(message) for key, message in store.messages.items()}
 
     def tear_a_row(self) -> None:
         """Make some order's row unreadable."""
@@ -502,7 +614,8 @@ class World:
     def drain_stream(self) -> None:
         rows = self.store.unpublished(self.time + timedelta(days=1), 50)
         if rows:
-            self.publisher.publish(rows)
+            with self.runs("publish_changes"):
+                self.publisher.publish(rows)
 
     def press(self, duration: timedelta) -> None:
         """Let this much time pass without mishaps, while the troubles continue. What is due is done when it is due."""
@@ -623,6 +736,13 @@ class World:
         return truth is not None and order.state is truth.state() and not truth.moves
 
 
+def reread(value: Model) -> Model:
+    """Write a value as JSON, and read it."""
+    read = type(value).model_validate_json(value.model_dump_json())
+    assert read == value, f"{value!r} is read as {read!r}"
+    return read
+
+
 def copied(store: MemoryStore) -> MemoryStore:
     """Copy everything that a store holds. The values never change, only their containers."""
     made = MemoryStore()
@@ -644,16 +764,17 @@ class _Queue:
         submitted_by: str | None = None,
         may_drop: bool = False,
     ) -> bool:
-        self.world.point()
         sender = self.world.in_hand
         if may_drop and sender is not None and sender.hops >= MAX_HOPS:
             return False
-        self.world.put(self.name, json.dumps(message), max(delay or timedelta(0), timedelta(0)))
+        body, pause = json.dumps(message), max(delay or timedelta(0), timedelta(0))
+        self.world.call_aws(f"sending to the {self.name} queue", lambda: self.world.put(self.name, body, pause))
         return True
 
     def waiting(self) -> int:
-        self.world.point()
-        return sum(name == self.name for name, _ in self.world.visible())
+        return self.world.call_aws(
+            f"counting the {self.name} queue", lambda: sum(name == self.name for name, _ in self.world.visible())
+        )
 
 
 class _Door:
@@ -663,19 +784,31 @@ class _Door:
         self._world = world
 
     def __getattr__(self, name: str) -> Any:
-        method = getattr(self._world.store, name)
+        world, described = self._world, f"table.{name}"
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            self._world.point()
-            result = method(*args, **kwargs)
-            if name == "commit" and args[0].operations != args[1].operations:
-                self._world.seen.tries.append((args[0].order_id, self._world.time))
-            if name == "commit" and self._world.calm_since:
-                self._world.seen.committed(args[0], args[2], lost_until(args[0], self._world.calm_since))
-            self._world.point()
-            return result
+            return world.call_aws(described, lambda: getattr(world.store, name)(*args, **kwargs))
 
-        return call
+        def commit(before: Order, after: Order, entries: Sequence[Entry], **kwargs: Any) -> Any:
+            return world.call_aws(described, lambda: write(before, after, entries, **kwargs))
+
+        def write(before: Order, after: Order, entries: Sequence[Entry], **kwargs: Any) -> Any:
+            if after.state is OrderState.PLACING and before.state is OrderState.RECEIVED:
+                now = world.store.gate()
+                world.seen.begun.append((before.order_id, now.open and not gate.restored(now, world.store.table)))
+            written = world.store.commit(before, after, entries, **kwargs)
+            if before.operations != after.operations:
+                world.seen.tries.append((before.order_id, world.time))
+            if world.calm_since:
+                world.seen.committed(before, entries, lost_until(before, world.calm_since))
+            for entry in entries:
+                world.note(f"{entry.order_id}: {entry.kind.value} {entry.state.value if entry.state else ''}")
+            return written
+
+        made = commit if name == "commit" else call
+        # Found by name from now on.
+        setattr(self, name, made)
+        return made
 
 
 class _Table:

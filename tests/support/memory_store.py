@@ -131,8 +131,9 @@ class MemoryStore:
         there = self.orders.get(after.order_id)
         if there is None or there.version != before.version:
             raise ConflictError
-        was, now = memberships(before), memberships(after)
-        assert was == self._lists(there), "lists are written as what differs: what was read must be what is stored"
+        was, now = self._lists(there), memberships(after)
+        is_as_stored = before is there or memberships(before) == was
+        assert is_as_stored, "lists are written as what differs: what was read must be what is stored"
         if gate is not None and (gate != self.switch or not gate.open):
             raise GateClosedError(closed_because(self.gate(), self.table) or "placing was switched just now")
         claims = self._claims(before, after)
@@ -143,6 +144,7 @@ class MemoryStore:
         writes = 1 + others + len(entries) + len(receipts) + len(kept or {}) + listed
         assert writes <= _MAX_WRITES, "a transaction holds no more"
         self.orders[after.order_id] = after
+        self.places[after.order_id] = after, now
         self.claims |= dict.fromkeys(claims, after.order_id)
         self.sums |= sums
         for lock in given:
@@ -314,11 +316,9 @@ class MemoryStore:
         return f"the key of {self.table}".encode()
 
     def _first(self, partition: str) -> str | None:
-        shards = {f"{partition}/{shard}" for shard in range(SHARDS)}
-        places = (
-            place for order in self.orders.values() for shard, place in self._lists(order).values() if shard in shards
-        )
-        return min(places, default=None)
+        lists = [self._lists(order) for order in self.orders.values()]
+        # Lists of waits have one name in `memberships` and in the table.
+        return min((each[partition][1] for each in lists if partition in each), default=None)
 
     def _lists(self, order: Order) -> dict[str, tuple[str, str]]:
         """Return `memberships` of a stored order."""

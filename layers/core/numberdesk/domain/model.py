@@ -34,7 +34,7 @@ def _aware_utc(value: datetime) -> datetime:
 
 def instant_text(value: datetime) -> str:
     """Format an instant as `2026-11-22T08:30:00.000000Z`: of fixed width, so that text sorts by time."""
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return value.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 Instant = Annotated[
@@ -68,8 +68,9 @@ class Record(BaseModel):
         Raises:
             TypeError: A field is unknown. Pydantic would accept it, and lose it when the record is written.
         """
-        if unknown := sorted(changes.keys() - type(self).model_fields.keys()):
-            message = f"{type(self).__name__} has no field {', '.join(unknown)}"
+        fields = type(self).__pydantic_fields__
+        if not changes.keys() <= fields.keys():
+            message = f"{type(self).__name__} has no field {', '.join(sorted(changes.keys() - fields.keys()))}"
             raise TypeError(message)
         return self.model_copy(update=changes)
 

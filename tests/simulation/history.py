@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from numberdesk.domain.costs import Limits
 from tests.simulation import bounds
+from tests.simulation.mirror import MismatchError, mirrored
 from tests.simulation.promises import (
     ENDS,
     check,
@@ -27,6 +28,8 @@ from tests.simulation.world import START, Faults, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from tests.simulation.mirror import Mirror
 
 LIMITS = [
     Limits(),
@@ -63,6 +66,11 @@ class Plan:
     def is_live(self) -> bool:
         """Whether it goes through the real adapters and the simulators: one in ten does."""
         return self.seed % 10 == 0
+
+    @property
+    def is_mirrored(self) -> bool:
+        """Whether it is played on the real table on moto, too: one in a hundred is."""
+        return self.seed % 100 == 51
 
     def __str__(self) -> str:
         words = [f"SEED={self.seed}"]
@@ -104,7 +112,7 @@ def press(world: World) -> None:
     deadlines_stand_as_told(world)
 
 
-def begin(plan: Plan, dice: random.Random, *, with_timeline: bool = False) -> World:
+def begin(plan: Plan, dice: random.Random, *, mirror: Mirror | None = None, with_timeline: bool = False) -> World:
     """Make the world of a history, and send its orders."""
     provider = dice.choice(["telnyx", "telnyx", "telnyx", "telesign", "callfire"])
     limits = dice.choice(LIMITS)
@@ -121,8 +129,11 @@ def begin(plan: Plan, dice: random.Random, *, with_timeline: bool = False) -> Wo
             provider = "telnyx"
         faults = Faults(stale=0, torn=0) if dice.random() < 0.3 else Faults()
     faults = replace(faults, **dict.fromkeys(plan.without & set(MISHAPS), 0.0))
-    troubles = [trouble for trouble in troubles if trouble not in plan.without]
-    world = World(plan.seed, faults, provider=provider, limits=limits, live=plan.is_live, troubles=troubles)
+    # A row that cannot be read is torn in the double alone.
+    without = plan.without | ({"torn"} if mirror else set())
+    troubles = [trouble for trouble in troubles if trouble not in without]
+    live = plan.is_live
+    world = World(plan.seed, faults, provider=provider, limits=limits, live=live, troubles=troubles, mirror=mirror)
     world.timeline = [] if with_timeline else None
     if world.random.random() < 0.4:
         world.make_profile()
@@ -145,10 +156,17 @@ def play(plan: Plan, keep: Callable[[World], None] = lambda _: None, *, with_tim
         keep: gets the world before anything happens, for who wants to see it if the history fails.
         with_timeline: whether the world writes down what happens.
     """
+    if plan.is_mirrored:
+        with mirrored() as mirror:
+            return _play(plan, keep, mirror, with_timeline=with_timeline)
+    return _play(plan, keep, None, with_timeline=with_timeline)
+
+
+def _play(plan: Plan, keep: Callable[[World], None], mirror: Mirror | None, *, with_timeline: bool) -> World:
     dice = random.Random(f"what the world is like {plan.seed}")
     # The pauses between repeated reads are drawn from Python's own random numbers.
     random.seed(plan.seed)
-    world = begin(plan, dice, with_timeline=with_timeline)
+    world = begin(plan, dice, mirror=mirror, with_timeline=with_timeline)
     keep(world)
     is_restored = dice.random() < 0.4 and "restores" not in plan.without
     steps = world.random.randint(50, 250)
@@ -188,7 +206,7 @@ def history(plan: Plan) -> Counter[str]:
     try:
         world = play(plan)
         check(world)
-    except Exception as error:
+    except (Exception, MismatchError) as error:
         raise HistoryError(f"seed {plan.seed}: {error!r}; play it again: make simulate {plan}") from error
     return what_happened(world)
 

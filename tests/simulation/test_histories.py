@@ -28,8 +28,10 @@ GROUPS = 2
 """Each of them is played in one process, so that each history is played once."""
 RARE = (200, 270, 280, 320, 340, 390)
 """Further live histories, with what is rare in the first twenty: documents in a group, values refused, a blocked account."""
-FIRST, LAST = (int(part) for part in os.environ.get("NUMBERDESK_SEEDS", "0:2000").split(":"))
+FIRST, LAST = (int(part) for part in os.environ.get("NUMBERDESK_SEEDS", "0:2020").split(":"))
 CHUNK = 50
+MIRRORED = 500
+"""Beyond these seeds, none is played on moto here: one takes as long as thirty others. `make simulate` plays them all."""
 
 
 def groups() -> list[object]:
@@ -45,7 +47,8 @@ def groups() -> list[object]:
 @pytest.mark.parametrize("start", groups())
 def test_promises_hold(start: int) -> None:
     for seed in range(start, min(start + CHUNK, LAST)):
-        assert known(seed)
+        if not Plan(seed).is_mirrored or seed < MIRRORED:
+            assert known(seed)
 
 
 @cache

@@ -81,3 +81,16 @@ def test_runs_add_up() -> None:
     one = Runs(Counter({"histories": 2, "order completed": 3}), {}, 1.0)
     one.add(Runs(Counter({"histories": 2}), {9: "failed"}, 1.5))
     assert (one.seen["histories"], one.failed, one.per_second) == (4, {9: "failed"}, 2.0)
+
+
+def test_one_history_in_a_hundred_is_played_on_the_real_table() -> None:
+    assert [seed for seed in range(400) if Plan(seed).is_mirrored] == [51, 151, 251, 351]
+    world = play(Plan(251))
+    assert world.mirror is not None
+    assert world.mirror.calls > 300
+
+
+def test_table_that_answers_other_than_the_double_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("numberdesk.storage.table.Table.hand_out", lambda *_: False)
+    with pytest.raises(HistoryError, match=r"hand_out.*the double says True, the table False.*make simulate SEED=251"):
+        history.history(Plan(251))

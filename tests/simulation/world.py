@@ -18,6 +18,7 @@ from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
 
     from numberdesk.domain.ledger import Entry
     from numberdesk.domain.order import Order
+    from tests.simulation.mirror import Mirror
     from tests.simulation.sides import Side, Truth
 
 T = TypeVar("T")
@@ -143,6 +145,7 @@ class World:
         limits: Limits | None = None,
         live: bool = False,
         troubles: Collection[str] = (),
+        mirror: Mirror | None = None,
     ) -> None:
         self.random = random.Random(seed)
         self.faults = self.rough = faults or Faults()
@@ -156,6 +159,8 @@ class World:
         """and at which calls of which function it ended a run."""
         self.timeline: list[tuple[datetime, int, str, str]] | None = None
         """What happened, for people: the time, how deep in concurrent runs, who, and what. None where nobody reads it."""
+        self.mirror = mirror
+        """The real table, where the history is played on it, too."""
         self.provider = provider
         self.is_live = live
         self.limits = limits or Limits()
@@ -177,7 +182,7 @@ class World:
         self._fill()
         self._open(live=live)
         # As the first sweep does, long before the first order: a copy of the table contains its stack.
-        self.store.gate()
+        self.table("gate")
 
     def _fill(self) -> None:
         """Create what the services work on."""
@@ -348,9 +353,17 @@ class World:
 
     # The table
 
+    def table(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        """Make a call of the table."""
+        if self.mirror:
+            return self.mirror.call(self.store, name, args, kwargs)
+        return getattr(self.store, name)(*args, **kwargs)
+
     def remember(self) -> None:
         """Copy the table."""
         self.copy = copied(self.store)
+        if self.mirror:
+            self.mirror.remember()
 
     def restore(self) -> None:
         """Replace the table by the copy, as a new table, and send every order message again, now or a little later."""
@@ -362,6 +375,8 @@ class World:
         self.forgotten += [entry for key, entry in self.store.entries.items() if key not in self.copy.entries]
         self.store, self.copy = copied(self.copy), None
         self.store.table = f"table-{self.restores + 1}"
+        if self.mirror:
+            self.mirror.restore()
         # A list that lags for hours, and a restore within them: only the person who confirms knows what was bought then.
         self.side.show_everything()
         for body in self.sent:
@@ -377,11 +392,10 @@ class World:
     def make_profile(self) -> None:
         key = self.side.profile_key()
         answers = (Answer.model_validate(self.side.answer()),)
-        there = self.store.profile(key)
+        there = self.table("profile", key)
         version = there.version + 1 if there else 1
-        self.store.put_profile(
-            Profile(key=key, answers=answers, version=version, updated_at=self.time, updated_by="ada")
-        )
+        profile = Profile(key=key, answers=answers, version=version, updated_at=self.time, updated_by="ada")
+        self.table("put_profile", profile)
 
     def people(self) -> None:
         """Let a person send a command, sensible or not."""
@@ -612,7 +626,7 @@ class World:
             self.torn.add(torn)
 
     def drain_stream(self) -> None:
-        rows = self.store.unpublished(self.time + timedelta(days=1), 50)
+        rows = self.table("unpublished", self.time + timedelta(days=1), 50)
         if rows:
             with self.runs("publish_changes"):
                 self.publisher.publish(rows)
@@ -787,7 +801,7 @@ class _Door:
         world, described = self._world, f"table.{name}"
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            return world.call_aws(described, lambda: getattr(world.store, name)(*args, **kwargs))
+            return world.call_aws(described, lambda: world.table(name, *args, **kwargs))
 
         def commit(before: Order, after: Order, entries: Sequence[Entry], **kwargs: Any) -> Any:
             return world.call_aws(described, lambda: write(before, after, entries, **kwargs))
@@ -796,7 +810,7 @@ class _Door:
             if after.state is OrderState.PLACING and before.state is OrderState.RECEIVED:
                 now = world.store.gate()
                 world.seen.begun.append((before.order_id, now.open and not gate.restored(now, world.store.table)))
-            written = world.store.commit(before, after, entries, **kwargs)
+            written = world.table("commit", before, after, entries, **kwargs)
             if before.operations != after.operations:
                 world.seen.tries.append((before.order_id, world.time))
             if world.calm_since:
@@ -818,7 +832,7 @@ class _Table:
         self._world = world
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._world.store, name)
+        return partial(self._world.table, name)
 
 
 class _Still:

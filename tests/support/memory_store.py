@@ -379,7 +379,7 @@ class MemoryStore:
         return True
 
     def holdings(self, provider: str, account: str) -> Iterator[Holding]:
-        for (value, order_id), since in self.held.get((provider, account), {}).items():
+        for (value, order_id), since in sorted(self.held.get((provider, account), {}).items()):
             yield Holding(value, order_id, since)
 
     def reconcile_inventory(self, provider: str, account: str, now: datetime, until: datetime) -> Inventory | None:

@@ -43,6 +43,8 @@ class Purchase(Truth):
     requirement: RequirementState | None = None
     deadline: datetime | None = None
     before: Snapshot | None = None
+    torn: bool = False
+    """Whether the last poll left out a part of it."""
 
     @property
     def over(self) -> bool:
@@ -388,7 +390,9 @@ class Carrier(base.Provider):
         truth = self.side.truths[order.provider_order_id or ""]
         snapshot = truth.before if truth.before and world.happens("stale") else self.snapshot(truth)
         # Only at Telnyx is a poll several reads. After a restore, an order's own count of numbers shows its state.
-        if world.provider == "telnyx" and order.assets and world.happens("torn"):
+        # Two polls in a row that leave out the same number say that it was not delivered (`domain.numbers.fail_unlisted`).
+        truth.torn = world.provider == "telnyx" and bool(order.assets) and not truth.torn and world.happens("torn")
+        if truth.torn:
             kept = tuple(asset for asset in snapshot.assets if world.random.random() < 0.7)
             snapshot = replace(snapshot, assets=kept, deadlines=(), comments=())
         world.point("after the carrier")

@@ -807,10 +807,10 @@ class _Door:
             return world.call_aws(described, lambda: write(before, after, entries, **kwargs))
 
         def write(before: Order, after: Order, entries: Sequence[Entry], **kwargs: Any) -> Any:
+            written = world.table("commit", before, after, entries, **kwargs)
             if after.state is OrderState.PLACING and before.state is OrderState.RECEIVED:
                 now = world.store.gate()
                 world.seen.begun.append((before.order_id, now.open and not gate.restored(now, world.store.table)))
-            written = world.table("commit", before, after, entries, **kwargs)
             if before.operations != after.operations:
                 world.seen.tries.append((before.order_id, world.time))
             if world.calm_since:

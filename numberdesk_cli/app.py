@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from botocore.exceptions import BotoCoreError, ClientError
 from cyclopts import App, CycloptsError, Group, Parameter
 
-from numberdesk_cli.commands import answers, desk, orders, providers, running, tools
+from numberdesk_cli.commands import answers, desk, orders, providers, running, setup, tools
 from numberdesk_cli.errors import DeskError, Exit, UsageError
 from numberdesk_cli.output import Output
 from numberdesk_cli.session import Session
@@ -34,7 +34,7 @@ app = App(
     version=_version,
     help_format="plaintext",
 )
-for part in (orders, answers, providers, desk, tools, running):
+for part in (orders, answers, providers, desk, tools, setup, running):
     part.register(app)
 app.register_install_completion_command()
 

@@ -136,7 +136,9 @@ class TelnyxDesk(Simulator):
                 timestamp = first[0] if self.settings.webhook_same_timestamp else first[-1]
                 return self.sign(body, timestamp, account=account), body
 
-            self.outbox.waiting += [Delivery(url, due, compose) for _ in range(copies)]
+            self.outbox.waiting += [
+                Delivery(url, due, compose, account=account, id=self.new_uuid()) for _ in range(copies)
+            ]
 
     # Controls ---------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-from numberdesk_cli.commands.orders import Flag, read_json_file
+from numberdesk_cli.commands.orders import Flag, duration, read_json_file
 from numberdesk_cli.errors import Exit, UsageError
 from numberdesk_cli.session import Desk, Reason, Text
 
@@ -173,6 +173,48 @@ def webhooks(provider: str, *, account: Account = "default", desk: Desk) -> int:
             ("NOTE", lambda it: it.note),
         ],
         none="nothing is registered",
+    )
+    return Exit.DONE
+
+
+@providers.command
+def deliveries(
+    provider: str,
+    *,
+    account: Account = "default",
+    within: str = "1d",
+    event: str | None = None,
+    failed: Flag = False,
+    elsewhere: Flag = False,
+    desk: Desk,
+) -> int:
+    """List webhooks that a provider sent to this stack, and how they were answered, by the provider's own log.
+
+    Args:
+        provider: Whose webhooks.
+        within: How far to look back: 90m, 4h, 7d.
+        event: Only those that report this event, by the provider's name.
+        failed: Only those that were not delivered.
+        elsewhere: Also those that were sent to other addresses.
+    """
+    desk.out.items(
+        desk.client.deliveries(
+            provider,
+            account,
+            since=desk.now() - duration(within),
+            event=event,
+            delivered=False if failed else None,
+            url=None if elsewhere else desk.target.url,
+        ),
+        [
+            ("STARTED", lambda it: it.started_at),
+            ("EVENT", lambda it: it.event),
+            ("DELIVERED", lambda it: it.delivered),
+            ("ANSWERS", lambda it: [each.answer or "no answer" for each in it.attempts]),
+            ("ERRORS", lambda it: [code for each in it.attempts for code in each.codes]),
+            ("WEBHOOK", lambda it: it.webhook_id),
+        ],
+        none="no webhook is logged",
     )
     return Exit.DONE
 

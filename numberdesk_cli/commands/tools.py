@@ -12,7 +12,6 @@ from cyclopts import App, Parameter
 
 from numberdesk.domain.schema import MESSAGES
 from numberdesk.providers import registry
-from numberdesk.providers.info import WebhookAuth
 from numberdesk.services import receive
 from numberdesk_cli import webhooks
 from numberdesk_cli.commands.orders import Flag
@@ -20,6 +19,8 @@ from numberdesk_cli.errors import DeskError, Exit, UnreachableError, UsageError
 from numberdesk_cli.session import Desk
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numberdesk_cli.session import Session
     from numberdesk_cli.target import Target
 
@@ -75,18 +76,11 @@ def trigger(
     return Exit.DONE
 
 
-def _body(desk: Session, provider: str, event: str, order_id: str | None, settings: Any) -> dict[str, Any]:
-    if provider not in registry.NAMES:
-        raise UsageError(f"there is no provider {provider}", f"Those that there are: {', '.join(registry.NAMES)}.")
+def _body(desk: Session, provider: str, event: str, order_id: str | None, settings: Sequence[str]) -> dict[str, Any]:
     body = webhooks.sample(provider, event)
-    if isinstance(body.get("data"), dict):
-        body["data"]["id"] = str(uuid.uuid4())  # a webhook that is known leads to no poll
-    if order_id is not None:
-        shown = desk.client.order(order_id)
-        if provider == "telnyx":
-            body["data"]["payload"] |= {"id": shown.provider_order_id, "customer_reference": shown.reference}
-        elif "NumberOrderNotification" in body:
-            body["NumberOrderNotification"]["NumberOrder"]["@id"] = shown.provider_order_id
+    order = desk.client.order(order_id) if order_id else None
+    if fill := registry.tools(provider).fill:
+        fill(body, order.provider_order_id if order else None, order.reference if order else None)
     for setting in settings:
         webhooks.with_value(body, setting)
     return body
@@ -125,13 +119,10 @@ def _post(desk: Session, provider: str, body: dict[str, Any]) -> None:
     assert home is not None  # noqa: S101 - a local stack has one
     keys = json.loads((home / "keys.json").read_text(encoding="utf-8"))
     content, headers = json.dumps(body).encode(), {"content-type": "application/json"}
-    how = registry.PROVIDERS[provider].webhook
-    if how is None:
-        raise UsageError(f"{provider} sends no webhooks; numberdesk polls it", "Use `numberdesk orders sync ORDER`.")
     url = f"{desk.target.url}/postbacks/{provider}/{keys.get(f'{provider}_token')}"
-    if how is WebhookAuth.SIGNATURE:
+    if sign := registry.tools(provider).sign:
         url = f"{desk.target.url}/webhooks/{provider}"
-        headers = webhooks.telnyx_headers(keys[f"{provider}_signing_key"], content)
+        headers = sign(keys[f"{provider}_signing_key"], content, time.time())
     try:
         answer = _direct().post(url, content=content, headers=headers)
     except httpx.HTTPError as error:

@@ -385,6 +385,16 @@ class TelnyxDesk(Simulator):
         group.spoilt[group.requirements[0].type.id] = (status, expires_at)
 
     @control
+    def full_group(self, country_code: str, number_type: str = "local", account: str = "default") -> str:
+        """Make a requirement group with a value for each requirement, and return its id."""
+        content = {"country_code": country_code, "phone_number_type": number_type, "action": "ordering"}
+        group = self.submissions.new_group(account, content, self.clock.now())
+        for item in group.requirements:
+            item.value, item.status = "a value", "requirement-info-under-review"
+        self.submissions.groups[group.id] = group
+        return group.id
+
+    @control
     def public_key(self, account: str = "default") -> str:
         """Return base64 of the raw 32-byte public key that verifies this account's webhooks."""
         return self._public(account)

@@ -20,6 +20,7 @@ comments = App(name="comments", help="Comments of an order's reviewers, and repl
 
 CONTENT_TYPES = {".pdf": "application/pdf", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png"}
 """What is taken, by the end of a file's name. The file's content decides."""
+_NAMES_THEM_ITSELF = ("group", "values")
 SubOrder = Annotated[str | None, Parameter(help="Only for this sub order.")]
 
 
@@ -133,6 +134,8 @@ def supply(
             "give exactly one value; nothing was sent",
             "Add one of --text, --date, --file, --address, --address-id, --document-id, --done, --group or --values.",
         )
+    if requirement is not None and kinds[0] in _NAMES_THEM_ITSELF:
+        raise UsageError(f"--{kinds[0]} says itself what is answered; nothing was sent", f"Leave out {requirement!r}.")
     if group is not None:
         after = desk.client.attach_group(order_id, group, sub_order_id=sub_order, number=number, resubmit=resubmit)
     else:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from numberdesk.domain.statuses import OrderState
 from numberdesk_cli import app
 from numberdesk_cli.errors import Exit
 from numberdesk_cli.output import Output, shown
@@ -133,6 +134,26 @@ def test_order_file_with_mistakes_is_told_at_the_field(desk: Command, tmp_path: 
     assert desk.world.peek("OrderQueue") == []
 
 
+def test_one_number_and_then_the_order_are_answered(desk: Command) -> None:
+    desk.world.telnyx.configure(vetting_seconds=1)
+    desk.world.send(body("order-1", {**GERMAN, "quantity": 2}))
+    desk.world.pass_time(3)
+    number = desk.world.order().assets[0].value
+    line = f"requirements supply order-1 --number {number}"
+    assert desk(line, "Business Name", "--text", "Example GmbH") == Exit.DONE, desk.err
+    desk.world.pass_time(10)
+    group_id = desk.world.telnyx.full_group("DE", "local")
+    assert desk(f"requirements supply order-1 --group {group_id} --number {number} --sub-order x") == Exit.USAGE
+    assert "sub_order_id or number" in desk.err
+    assert desk(f"requirements supply order-1 --group {group_id}") == Exit.DONE, desk.err
+    assert [(each.number, each.group_id) for each in desk.world.order().operations] == [
+        (number, None),
+        (None, group_id),
+    ]
+    desk.world.pass_time(120, steps=4, sweep=True)
+    assert desk.world.order().state is OrderState.COMPLETED
+
+
 def test_wrong_command_line_sends_nothing(desk: Command, capsys: pytest.CaptureFixture[str]) -> None:
     for line, said in (
         ("orders list --stat pending", "--stat"),
@@ -143,6 +164,7 @@ def test_wrong_command_line_sends_nothing(desk: Command, capsys: pytest.CaptureF
         ("orders resolve order-1", "exactly one answer"),
         ("requirements supply order-1 name --text a --date 2026-11-30", "exactly one value"),
         ("requirements supply order-1 --text a", "no requirement is named"),
+        ("requirements supply order-1 name --group g-1", "--group says itself what is answered"),
         ("replay", "name an order"),
         ("search telnyx --where state", "no criterion"),
         ("orders watch", "no order is named"),

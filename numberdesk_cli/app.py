@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cyclopts import App, CycloptsError, Group, Parameter
 
 from numberdesk_cli.commands import answers, desk, orders, providers, running, setup, tools
-from numberdesk_cli.errors import DeskError, Exit, UsageError
+from numberdesk_cli.errors import DeskError, Exit, UsageError, failed
 from numberdesk_cli.output import Output
 from numberdesk_cli.session import Session
 from numberdesk_cli.target import Target, aws_error
@@ -89,4 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return Exit.DONE
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - nobody gets a traceback
+        Output().error(failed("the command", error))
+        return Exit.REFUSED
     return result if isinstance(result, int) else Exit.DONE

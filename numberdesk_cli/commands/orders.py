@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 
 from numberdesk.api.models.orders import Submitted
 from numberdesk.domain import wording
@@ -31,7 +32,8 @@ orders = App(name=["orders", "order"], help="Submit, list, show, watch, and deci
 
 Flag = Annotated[bool, Parameter(negative="")]
 Open = Annotated[bool, Parameter(name="--open", negative="")]
-Limit = Annotated[int, Parameter(help="The most that are listed; 0 lists all.")]
+Limit = Annotated[int, Parameter(validator=Number(gte=0), help="The most that are listed; 0 lists all.")]
+Seconds = Annotated[float, Parameter(validator=Number(gte=0.1, lte=3600))]
 
 
 def register(app: App) -> None:
@@ -69,15 +71,19 @@ def read_json_file(file: str) -> dict[str, Any]:
     """
     try:
         text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-        read = json.loads(text)
+        read = json.loads(text, parse_constant=_refuse)
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}", "Name a file, or - for standard input.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         where = f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
         raise UsageError(f"{file} is not JSON{where}; nothing was sent", "Mend the file.") from error
     if not isinstance(read, dict):
         raise UsageError(f"{file} is not a JSON object; nothing was sent", "Mend the file.")
     return read
+
+
+def _refuse(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
 
 
 @orders.command(name="list")
@@ -249,7 +255,7 @@ def lines_of(order: OrderView, now: datetime) -> Iterator[str]:
 
 
 @orders.command
-def watch(*order_ids: str, after: str = "", every: float = 3.0, desk: Desk) -> int:
+def watch(*order_ids: str, after: str = "", every: Seconds = 3.0, desk: Desk) -> int:
     """Follow orders and print what happens to them, until all have ended.
 
     It can be interrupted and started again at any time; with --after it goes on behind an entry that was printed.
@@ -488,7 +494,7 @@ def duration(text: str) -> timedelta:
     units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
     number, unit = text[:-1], text[-1:]
     if unit not in units or not number.isdecimal() or len(number) > 5:  # noqa: PLR2004 - more is no time that anybody waits for
-        raise UsageError(f"{text!r} is no duration", "Write 90s, 90m, 4h or 30d.")
+        raise UsageError(f"{text!r} is not a duration", "Write 90s, 90m, 4h or 30d.")
     return timedelta(**{units[unit]: int(number)})
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 
 from numberdesk_cli.commands.orders import Flag, duration, read_json_file
 from numberdesk_cli.errors import Exit, UsageError
@@ -44,7 +45,7 @@ def search(
         list[str] | None, Parameter(help="Another criterion of the order message, such as state=IL.")
     ] = None,
     what: Literal["numbers", "keywords", "regions"] = "numbers",
-    limit: int = 20,
+    limit: Annotated[int, Parameter(validator=Number(gte=1, lte=100))] = 20,
     account: Account = "default",
     desk: Desk,
 ) -> int:

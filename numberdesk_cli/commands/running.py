@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from numberdesk_cli import doctor as checks
 from numberdesk_cli.commands.orders import Flag
@@ -12,6 +15,7 @@ from numberdesk_cli.session import Desk
 if TYPE_CHECKING:
     from cyclopts import App
 
+Port = Annotated[int, Parameter(validator=Number(gte=0, lte=65535))]
 _MARKS = {"good": ("ok  ", "green"), "bad": ("BAD ", "bold red"), "unknown": ("?   ", "yellow")}
 
 
@@ -40,7 +44,7 @@ def doctor(*, desk: Desk) -> int:
     return worst
 
 
-def console(*, port: int = 0, no_browser: Flag = False, desk: Desk) -> int:
+def console(*, port: Port = 0, no_browser: Flag = False, desk: Desk) -> int:
     """Serve the console on this machine, with your AWS credentials. Nothing new is exposed.
 
     Args:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import httpx
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 
 from numberdesk.domain.schema import MESSAGES
 from numberdesk.providers import registry
@@ -88,10 +89,7 @@ def _body(desk: Session, provider: str, event: str, order_id: str | None, settin
 
 def _simulate(target: Target, provider: str, control: str) -> None:
     name, _, text = control.partition("=")
-    home = target.home
-    if home is None:
-        raise UsageError("--simulate sets the local simulator, and this is no local stack", "Add --local.")
-    about = json.loads((home / "simulators" / "simulators.json").read_text(encoding="utf-8"))
+    about = target.local_file("simulators/simulators.json")
     try:
         answer = _direct().post(f"{about[provider]['control_url']}/{name}", json=json.loads(text or "{}")).json()
     except ValueError as error:
@@ -115,9 +113,7 @@ def _direct() -> httpx.Client:
 
 def _post(desk: Session, provider: str, body: dict[str, Any]) -> None:
     """Send a webhook through the door of the local stack."""
-    home = desk.target.home
-    assert home is not None  # noqa: S101 - a local stack has one
-    keys = json.loads((home / "keys.json").read_text(encoding="utf-8"))
+    keys = desk.target.local_file("keys.json")
     content, headers = json.dumps(body).encode(), {"content-type": "application/json"}
     url = f"{desk.target.url}/postbacks/{provider}/{keys.get(f'{provider}_token')}"
     if sign := registry.tools(provider).sign:
@@ -146,7 +142,9 @@ def _enqueue(desk: Session, provider: str, account: str, body: dict[str, Any]) -
 @events.command
 def tail(
     *,
-    seconds: Annotated[float, Parameter(help="How long to listen; by default until it is interrupted.")] = 0,
+    seconds: Annotated[
+        float, Parameter(validator=Number(gte=0), help="How long to listen; by default until it is interrupted.")
+    ] = 0,
     desk: Desk,
 ) -> int:
     """Print events as they come onto the bus, until it is interrupted.

@@ -30,7 +30,7 @@ def _version() -> str:
 
 app = App(
     name="numberdesk",
-    help="Work with numberdesk: orders, requirements, deadlines, money, and what needs a person.",
+    help="Work with numberdesk: orders, requirements, deadlines, money, accounts and webhooks.",
     version=_version,
     help_format="plaintext",
 )
@@ -46,14 +46,24 @@ make_session: Callable[[Callable[[], Target], Output], Session] = Session
 def launch(
     *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
     stack: Annotated[
-        str | None, Parameter(group=_STACK, help="The stack's name (or NUMBERDESK_STACK; by default numberdesk).")
+        str | None,
+        Parameter(group=_STACK, help="The name of the stack. By default, NUMBERDESK_STACK, or else numberdesk."),
     ] = None,
-    profile: Annotated[str | None, Parameter(group=_STACK, help="The AWS profile (or AWS_PROFILE).")] = None,
-    region: Annotated[str | None, Parameter(group=_STACK, help="The AWS region (or AWS_REGION).")] = None,
+    profile: Annotated[str | None, Parameter(group=_STACK, help="The AWS profile. By default, AWS_PROFILE.")] = None,
+    region: Annotated[str | None, Parameter(group=_STACK, help="The AWS region. By default, AWS_REGION.")] = None,
     local: Annotated[
-        bool, Parameter(group=_STACK, negative="", env_var="NUMBERDESK_LOCAL", help="The local stack of `make up`.")
+        bool,
+        Parameter(
+            group=_STACK,
+            negative="",
+            show_default=False,
+            env_var="NUMBERDESK_LOCAL",
+            help="Use the local stack that `make up` started.",
+        ),
     ] = False,
-    as_json: Annotated[bool, Parameter(name="--json", negative="", help="Print JSON Lines for programs.")] = False,
+    as_json: Annotated[
+        bool, Parameter(name="--json", negative="", show_default=False, help="Print JSON Lines, for programs.")
+    ] = False,
 ) -> int | None:
     """Run a command."""
     out = Output(as_json=as_json)

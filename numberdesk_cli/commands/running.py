@@ -8,9 +8,8 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from numberdesk_cli import doctor as checks
-from numberdesk_cli.commands.orders import Flag
 from numberdesk_cli.errors import Exit
-from numberdesk_cli.session import Desk
+from numberdesk_cli.session import Desk, Flag
 
 if TYPE_CHECKING:
     from cyclopts import App
@@ -26,9 +25,9 @@ def register(app: App) -> None:
 
 
 def doctor(*, desk: Desk) -> int:
-    """Check the stack: credentials, permissions, accounts, keys, queues, alarms, people. It only reads.
+    """Check a stack: credentials, permissions, accounts, keys, queues, alarms and subscribers. It changes nothing.
 
-    It ends with 0 if everything is good, and with 6 if something needs a person or could not be checked.
+    The exit code is 0 if everything is good, and 6 if something needs a person or could not be checked.
     """
     worst = Exit.DONE
     for finding in checks.examine(desk.client, desk.target, desk.now):
@@ -45,11 +44,11 @@ def doctor(*, desk: Desk) -> int:
 
 
 def console(*, port: Port = 0, no_browser: Flag = False, desk: Desk) -> int:
-    """Serve the console on this machine, with your AWS credentials. Nothing new is exposed.
+    """Serve the console on this machine, with your AWS credentials. Only this machine can reach it.
 
     Args:
-        port: The port on 127.0.0.1; 0 takes a free one.
-        no_browser: Only print the address.
+        port: The port on 127.0.0.1; 0 means any free port.
+        no_browser: Print the address, and open no browser.
     """
     from numberdesk_cli.console.serving import serve  # noqa: PLC0415 - a web server, which no other command needs
 

@@ -19,9 +19,8 @@ from numberdesk.domain.capabilities import Ability
 from numberdesk.providers import registry
 from numberdesk.providers.info import WebhookAuth
 from numberdesk.services.receive import is_token_digest, key_list
-from numberdesk_cli.commands.orders import Flag
 from numberdesk_cli.errors import DeskError, Exit, UsageError
-from numberdesk_cli.session import Desk
+from numberdesk_cli.session import Desk, Flag
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -15,9 +15,8 @@ from numberdesk.domain.schema import MESSAGES
 from numberdesk.providers import registry
 from numberdesk.services import receive
 from numberdesk_cli import webhooks
-from numberdesk_cli.commands.orders import Flag
 from numberdesk_cli.errors import DeskError, Exit, UnreachableError, UsageError
-from numberdesk_cli.session import Desk
+from numberdesk_cli.session import Desk, DryRun, Provider
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from numberdesk_cli.session import Session
     from numberdesk_cli.target import Target
 
-events = App(name="events", help="Events on the bus.")
+events = App(name="events", help="Print events from the event bus.")
 
 
 def register(app: App) -> None:
@@ -35,32 +34,33 @@ def register(app: App) -> None:
 
 
 def trigger(
-    provider: str,
+    provider: Provider,
     event: str,
     *,
     set_: Annotated[
-        list[str] | None, Parameter(name="--set", help="A value of the body, such as data.payload.status=failure.")
+        list[str] | None,
+        Parameter(name="--set", negative="", help="Set a value of the body, such as data.payload.status=failure."),
     ] = None,
     order: str | None = None,
     account: str = "default",
     simulate: Annotated[
         list[str] | None,
-        Parameter(help='A control of the local simulator first, such as set_deadline={"seconds": 60}.'),
+        Parameter(
+            negative="", help='First, use a control of the local simulator, such as set_deadline={"seconds": 60}.'
+        ),
     ] = None,
-    dry_run: Flag = False,
+    dry_run: DryRun = False,
     desk: Desk,
 ) -> int:
-    """Send a webhook of the real shape with your own data.
+    """Send a sample webhook with your own data.
 
-    On the local stack it is signed and comes in by the webhook's door. On a deployed stack it is put on the sync queue with
-    your own rights, marked as a test: numberdesk then polls the order, and believes nothing else that it says.
+    On the local stack, it is signed and sent to the receiver. On a deployed stack, it is put on the sync queue with your own
+    permissions and marked as a test: numberdesk polls the order, and uses nothing else that the webhook says.
 
     Args:
-        provider: Whose webhook.
-        event: What it reports, such as number_order.complete.
-        order: An order of yours that it is about.
+        event: The event that it reports, such as number_order.complete.
+        order: The id of one of your orders, which the webhook is then about.
         account: The account at the provider.
-        dry_run: Print the body, and send nothing.
     """
     body = _body(desk, provider, event, order, set_ or ())
     if dry_run:
@@ -143,13 +143,14 @@ def _enqueue(desk: Session, provider: str, account: str, body: dict[str, Any]) -
 def tail(
     *,
     seconds: Annotated[
-        float, Parameter(validator=Number(gte=0), help="How long to listen; by default until it is interrupted.")
+        float,
+        Parameter(validator=Number(gte=0), help="How long to listen. By default, it listens until you interrupt it."),
     ] = 0,
     desk: Desk,
 ) -> int:
-    """Print events as they come onto the bus, until it is interrupted.
+    """Print events as they arrive on the event bus, until you interrupt it.
 
-    A queue and a rule are made for it and deleted at its end. What happened before it began is in the orders' ledgers.
+    It creates a queue and a rule, and deletes them at its end. Earlier events are in the orders' ledgers.
     """
     sqs, bus = desk.target.client("sqs"), desk.target.client("events")
     name = f"numberdesk-tail-{uuid.uuid4().hex[:12]}"

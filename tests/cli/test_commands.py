@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from cyclopts import App
+
     from tests.support.aws import World
 
 GERMAN = {"criteria": {"country": "DE", "city": "Berlin"}, "quantity": 1}
@@ -109,7 +111,7 @@ def test_order_is_submitted_shown_listed_and_exported(desk: Command, tmp_path: P
     assert desk("orders list --state completed") == Exit.DONE
     assert "order-1" in desk.out
     assert desk("orders list") == Exit.DONE
-    assert "no order is like that" in desk.err
+    assert "no order matches" in desk.err
     assert desk("orders show order-1") == Exit.DONE
     assert "numberdesk orders erase order-1" in desk.out
     [shown] = desk.json("orders show order-1")
@@ -160,7 +162,7 @@ def test_wrong_command_line_sends_nothing(desk: Command, capsys: pytest.CaptureF
         ("orders list --state lost", "lost"),
         ("orders frobnicate", "frobnicate"),
         ("orders cancel", "order"),
-        ("acknowledge order-1 --for soon", "is no duration"),
+        ("acknowledge order-1 --for soon", "is not a duration"),
         ("orders resolve order-1", "exactly one answer"),
         ("requirements supply order-1 name --text a --date 2026-11-30", "exactly one value"),
         ("requirements supply order-1 --text a", "no requirement is named"),
@@ -400,3 +402,23 @@ def test_documented_session_works_line_by_line(desk: Command, capsys: pytest.Cap
 def test_exit_codes_are_documented() -> None:
     text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     assert [int(number) for number in re.findall(r"^\| (\d+) \|", text, re.MULTILINE)] == [code.value for code in Exit]
+
+
+def commands(of: App, *names: str) -> Iterator[tuple[str, App]]:
+    """Return the commands of an app, with their whole names, those below them included."""
+    for name in of:
+        if not name.startswith("-"):
+            below = of[name]
+            yield " ".join((*names, name)), below
+            yield from commands(below, *names, name)
+
+
+def test_every_command_and_each_of_its_options_says_what_it_is_for() -> None:
+    silent = []
+    for name, command in commands(app.app):
+        if not command.help.strip().endswith((".", "}")):
+            silent.append(f"{name}: {command.help}")
+        if command.default_command is not None:
+            options = command.assemble_argument_collection(parse_docstring=True)
+            silent += [f"{name} {each.name}" for each in options if each.parse and not each.parameter.help]
+    assert silent == []

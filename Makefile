@@ -94,6 +94,10 @@ bench: .venv/ready ## compare the cost of the receiver with a bare function
 lists: .venv/ready .ministack/ready ## load 100,000 orders into a local table, count the cost of every list's pages
 	@.venv/bin/python -m bench.lists
 
+.PHONY: pages
+pages: .venv/ready .ministack/ready ## load 100,000 orders into a local table, count the cost of every page of the console, write docs/pages.md
+	@PYTHONPATH=layers/core .venv/bin/python -m bench.pages
+
 .PHONY: flood
 flood: .venv/ready .sam/ready .ministack/ready ## deploy onto a local AWS, send 2,000 forged webhooks among 200 genuine ones, lose no genuine one
 	@$(WITH_UV) .venv/bin/python -m bench.flood

@@ -303,7 +303,7 @@ def _broken(report: Report, filters: int, limit: int) -> Iterator[str]:
         yield f"{filters} calls with a filter"
 
 
-class _Emulator(LocalStack):
+class Emulator(LocalStack):
     """The local AWS with nothing deployed on it."""
 
     def start(self) -> None:
@@ -320,7 +320,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--months", type=int, default=0, help="walk the lists of the newest months only; 0: of all")
     asked = parser.parse_args(arguments)
     count = asked.orders
-    with _Emulator(home=HOME / "lists") as emulator:
+    with Emulator(home=HOME / "lists") as emulator:
         client: DynamoDBClient = emulator.client("dynamodb")
         # Half of the time to write an item goes into botocore's check of it.
         unchecked = Config(parameter_validation=False)

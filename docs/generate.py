@@ -353,6 +353,11 @@ MAKES_UP: list[tuple[str, Callable[[Capabilities], bool], str]] = [
         "It sends none for number orders, so there is nothing to register.",
     ),
     (
+        "Lists the webhooks that it sent",
+        lambda it: Ability.DELIVERIES in it.abilities,
+        "How its webhooks were answered shows in the receiver's log alone.",
+    ),
+    (
         "Lists an account's orders",
         lambda it: Ability.ORDERS in it.abilities,
         "The daily comparison reads what is owned alone: a second order shows by the numbers that it brought.",

@@ -27,9 +27,10 @@ from local.simulator_process import BUILT_IN, Simulators
 from local.stage import PermissionMissingError
 from local.stories import STORIES, TWELVE
 from local.world import TIMINGS, World
+from numberdesk.providers import registry
 
 MAILBOX = "mailbox"
-SAMPLE_WEBHOOK = "events/telnyx/number-order-complete.json"
+SAMPLE_WEBHOOK = registry.samples("telnyx")["number_order.complete"].relative_to(ROOT)
 BEGAN = time.monotonic()
 
 

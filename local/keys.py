@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import time
 from base64 import b64decode, b64encode
 from dataclasses import asdict, dataclass, fields
 from hashlib import sha256
@@ -10,7 +11,7 @@ from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from numberdesk_cli.webhooks import telnyx_headers
+from numberdesk.providers.telnyx.tools import sign
 
 
 def _secret() -> str:
@@ -63,7 +64,7 @@ class Keys:
 
     def sign(self, body: bytes, at: float | None = None) -> dict[str, str]:
         """Return the headers of a Telnyx webhook with this body, signed at `at` (seconds since 1970, by default now)."""
-        return telnyx_headers(self.telnyx_signing_key, body, at)
+        return sign(self.telnyx_signing_key, body, time.time() if at is None else at)
 
     def _signing_key(self) -> Ed25519PrivateKey:
         return Ed25519PrivateKey.from_private_bytes(b64decode(self.telnyx_signing_key))

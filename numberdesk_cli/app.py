@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 from botocore.exceptions import BotoCoreError, ClientError
 from cyclopts import App, CycloptsError, Group, Parameter
 
-from numberdesk_cli.commands import answers, desk, orders, providers, running, tools
-from numberdesk_cli.errors import DeskError, Exit, UsageError
+from numberdesk_cli.commands import answers, desk, orders, providers, running, setup, tools
+from numberdesk_cli.errors import DeskError, Exit, UsageError, failed
 from numberdesk_cli.output import Output
 from numberdesk_cli.session import Session
 from numberdesk_cli.target import Target, aws_error
@@ -30,11 +30,11 @@ def _version() -> str:
 
 app = App(
     name="numberdesk",
-    help="Work with numberdesk: orders, requirements, deadlines, money, and what needs a person.",
+    help="Work with numberdesk: orders, requirements, deadlines, money, accounts and webhooks.",
     version=_version,
     help_format="plaintext",
 )
-for part in (orders, answers, providers, desk, tools, running):
+for part in (orders, answers, providers, desk, tools, setup, running):
     part.register(app)
 app.register_install_completion_command()
 
@@ -46,14 +46,24 @@ make_session: Callable[[Callable[[], Target], Output], Session] = Session
 def launch(
     *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
     stack: Annotated[
-        str | None, Parameter(group=_STACK, help="The stack's name (or NUMBERDESK_STACK; by default numberdesk).")
+        str | None,
+        Parameter(group=_STACK, help="The name of the stack. By default, NUMBERDESK_STACK, or else numberdesk."),
     ] = None,
-    profile: Annotated[str | None, Parameter(group=_STACK, help="The AWS profile (or AWS_PROFILE).")] = None,
-    region: Annotated[str | None, Parameter(group=_STACK, help="The AWS region (or AWS_REGION).")] = None,
+    profile: Annotated[str | None, Parameter(group=_STACK, help="The AWS profile. By default, AWS_PROFILE.")] = None,
+    region: Annotated[str | None, Parameter(group=_STACK, help="The AWS region. By default, AWS_REGION.")] = None,
     local: Annotated[
-        bool, Parameter(group=_STACK, negative="", env_var="NUMBERDESK_LOCAL", help="The local stack of `make up`.")
+        bool,
+        Parameter(
+            group=_STACK,
+            negative="",
+            show_default=False,
+            env_var="NUMBERDESK_LOCAL",
+            help="Use the local stack that `make up` started.",
+        ),
     ] = False,
-    as_json: Annotated[bool, Parameter(name="--json", negative="", help="Print JSON Lines for programs.")] = False,
+    as_json: Annotated[
+        bool, Parameter(name="--json", negative="", show_default=False, help="Print JSON Lines, for programs.")
+    ] = False,
 ) -> int | None:
     """Run a command."""
     out = Output(as_json=as_json)
@@ -89,4 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return Exit.DONE
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - nobody gets a traceback
+        Output().error(failed("the command", error))
+        return Exit.REFUSED
     return result if isinstance(result, int) else Exit.DONE

@@ -32,7 +32,7 @@ from numberdesk.api.models.requirements import NewUpload, OrderRequirementsView
 from numberdesk.api.models.today import SpendingView, StatusView
 from numberdesk.domain.catalogue import Specification
 from numberdesk.domain.ledger import Entry
-from numberdesk.domain.listings import Offer, Owned, Registration
+from numberdesk.domain.listings import Delivery, Offer, Owned, Registration
 from numberdesk.domain.profile import Profile
 from numberdesk_cli.connection import Connection, Query, path_of, read
 
@@ -356,6 +356,38 @@ class Client:
         self.connection.send(
             "DELETE", path_of("providers", provider, "webhooks", registration_id, query={"account": account})
         )
+
+    def deliveries(
+        self,
+        provider: str,
+        account: str = "default",
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        event: str | None = None,
+        delivered: bool | None = None,
+        url: str | None = None,
+    ) -> Iterator[Delivery]:
+        """List webhooks that a provider sent, and how they were answered, in the provider's order.
+
+        Args:
+            provider: whose.
+            account: the account at the provider.
+            since: of those whose delivery began then or later.
+            until: of those whose delivery began then or earlier.
+            event: only those that report this event, by the provider's name.
+            delivered: only those that were delivered, or that were not.
+            url: a text in the address that they were sent to.
+        """
+        query = {
+            "account": account,
+            "since": since,
+            "until": until,
+            "event": event,
+            "delivered": delivered,
+            "url": url,
+        }
+        yield from self._pages(Listing[Delivery], "providers", provider, "deliveries", query=query, limit=None)
 
     # Profiles
 

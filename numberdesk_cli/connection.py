@@ -24,6 +24,7 @@ from numberdesk_cli.errors import (
     ProblemError,
     UnavailableError,
     UnreachableError,
+    UsageError,
 )
 
 if TYPE_CHECKING:
@@ -172,7 +173,13 @@ class Connection:
 
 
 def path_of(*parts: str, query: Query | None = None) -> str:
-    """Write a path and its query. Parts are escaped, empty parameters left out."""
+    """Write a path and its query. Parts are escaped, empty parameters left out.
+
+    Raises:
+        UsageError: a part is empty or consists of dots, which would lead to another path.
+    """
+    if wrong := [part for part in parts if not part.strip(".")]:
+        raise UsageError(f"{wrong[0]!r} is not an id or a name; nothing was sent", "Check the spelling.")
     given = {name: _text(value) for name, value in (query or {}).items() if value is not None}
     path = "/".join(quote(part, safe=_SAFE) for part in parts)
     return f"{path}?{urlencode(given, quote_via=quote)}" if given else path
@@ -235,7 +242,9 @@ def _of_gateway(answer: httpx.Response, *, reads: bool) -> DeskError:
     status = answer.status_code
     if status in (401, 403):
         if "expired" in answer.text[:500].lower():
-            return NotPermittedError("the AWS credentials have expired", "Sign in again, for example `aws sso login`.")
+            return NotPermittedError(
+                "the AWS credentials have expired", "Sign in again, for example with `aws sso login`."
+            )
         return NotPermittedError(
             "these AWS credentials are not allowed to do that",
             "Attach the stack's policy for it (read, operate or spend: docs/api.md), or use another --profile.",

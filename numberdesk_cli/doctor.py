@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
 from numberdesk.domain import wording
@@ -82,6 +83,8 @@ def examine(
         except (BotoCoreError, ClientError) as error:
             told = aws_error(error)
             yield Finding(name, "unknown", f"not checked: {told}", told.mend)
+        except httpx.HTTPError as error:
+            yield Finding(name, "unknown", f"not checked: no answer ({type(error).__name__})", "Check the network.")
         except DeskError as error:
             yield Finding(name, "unknown", f"not checked: {error}", error.mend)
 

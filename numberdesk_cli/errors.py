@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
 from enum import IntEnum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,12 +13,15 @@ if TYPE_CHECKING:
     from numberdesk.api.models.base import IssueView
 
 
+_PACKAGE = Path(__file__).parent
+
+
 class Exit(IntEnum):
     """The exit codes of the command. docs/cli.md lists them."""
 
     DONE = 0
     REFUSED = 1
-    """The stack refused, or what was asked for is not so."""
+    """The stack refused, what was asked for is not so, or the command itself failed."""
     USAGE = 2
     """The command line, a file or a setting is wrong. Nothing was sent."""
     OUTCOME_UNKNOWN = 3
@@ -28,6 +33,18 @@ class Exit(IntEnum):
     UNFINISHED = 6
     """`orders watch`: an order ended without everything that it asked for; `doctor`: something needs a person."""
     INTERRUPTED = 130
+
+
+def failed(what: str, error: Exception) -> DeskError:
+    """Return what is told of an error that nothing expects: no traceback, whose last line may quote personal data.
+
+    Args:
+        what: what failed, such as `the command`.
+        error: the error.
+    """
+    frames = [each for each in traceback.extract_tb(error.__traceback__) if _PACKAGE in Path(each.filename).parents]
+    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "a library"
+    return DeskError(f"{what} failed ({type(error).__name__} in {place})", "Report it, please.")
 
 
 class DeskError(Exception):

@@ -159,13 +159,20 @@ class Session:
             self.out.line(f"It waits for {story.waits_for}.")
 
 
+OrderId = Annotated[str, Parameter(help="The order's id.")]
+Provider = Annotated[str, Parameter(help="The provider's name, such as telnyx.")]
+Country = Annotated[str, Parameter(help="The country, as two letters, such as DE.")]
+NumberType = Annotated[str, Parameter(help="The type of number, such as local.")]
+Account = Annotated[str, Parameter(help="The account at the provider.")]
+SubOrder = Annotated[str | None, Parameter(help="Only this sub order, by its id at the provider.")]
+Flag = Annotated[bool, Parameter(negative="", show_default=False)]
+DryRun = Annotated[Flag, Parameter(help="Show what would happen, and change nothing.")]
+Yes = Annotated[Flag, Parameter(help="Do not ask for confirmation.")]
 Text = Annotated[str, Parameter(allow_leading_hyphen=True)]
 """Free text, or a file's name where - is standard input: it may begin with a hyphen."""
 Reason = Annotated[
     str | None,
-    Parameter(
-        allow_leading_hyphen=True, help="Why. It stands in the ledger and is not erased: write no personal data."
-    ),
+    Parameter(allow_leading_hyphen=True, help="Why. The ledger keeps it for good, so write no personal data."),
 ]
 Desk = Annotated[Session, Parameter(parse=False)]
 """The session as a parameter of a command."""

@@ -16,13 +16,19 @@ from botocore.credentials import Credentials
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
-    EndpointConnectionError,
+    ConfigParseError,
+    CredentialRetrievalError,
+    HTTPClientError,
+    InvalidRegionError,
+    LoginError,
     NoCredentialsError,
     NoRegionError,
+    PartialCredentialsError,
     ProfileNotFound,
     SSOError,
     TokenRetrievalError,
 )
+from botocore.exceptions import ConnectionError as AwsConnectionError
 
 from numberdesk_cli.errors import DeskError, NotPermittedError, UnreachableError, UsageError
 
@@ -32,8 +38,58 @@ if TYPE_CHECKING:
     from botocore.credentials import ReadOnlyCredentials
 
 _CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
-_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId"})
+_EXPIRED = frozenset(
+    {
+        "AuthFailure",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "RequestExpired",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"})
+_SIGN_IN = "Sign in again, for example with `aws sso login`."
+
+_OF_SDK: tuple[tuple[tuple[type[BotoCoreError], ...], type[DeskError], str, str], ...] = (
+    ((SSOError, TokenRetrievalError, LoginError), NotPermittedError, "the AWS session has expired", _SIGN_IN),
+    ((NoCredentialsError,), NotPermittedError, "no AWS credentials were found", "Sign in, or name a --profile."),
+    (
+        (PartialCredentialsError, CredentialRetrievalError),
+        NotPermittedError,
+        "the AWS credentials are not complete or cannot be read",
+        "Correct the profile, or name another --profile.",
+    ),
+    (
+        (ProfileNotFound,),
+        UsageError,
+        "there is no such AWS profile",
+        "`aws configure list-profiles` lists those that there are.",
+    ),
+    (
+        (ConfigParseError,),
+        UsageError,
+        "the AWS configuration file cannot be read",
+        "Correct it, or name another file in AWS_CONFIG_FILE.",
+    ),
+    ((NoRegionError,), UsageError, "no AWS region is given", "Add --region, or set AWS_REGION."),
+    (
+        (InvalidRegionError,),
+        UsageError,
+        "the AWS region's name is not valid",
+        "Write it as AWS does, such as eu-central-1.",
+    ),
+    (
+        (AwsConnectionError, HTTPClientError),
+        UnreachableError,
+        "AWS cannot be reached",
+        "Check the network and the region's name.",
+    ),
+)
+"""What errors of AWS's SDK are told as: the error, its sentence, and the mend."""
 
 
 @dataclass(frozen=True)
@@ -94,29 +150,37 @@ class Target:
             UsageError: there is none.
         """
         home = home.resolve()
+        api, stack = _local_file(home, "api.json"), _local_file(home, "stack.json")
         try:
-            api = json.loads((home / "api.json").read_text(encoding="utf-8"))
-            stack = json.loads((home / "stack.json").read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
-            raise UsageError(
-                f"no local stack runs here (there is none in {home})",
-                "Start one with `make up`, or run the command in the project's folder.",
-            ) from error
-        _require_loopback(api["url"])
-        operator = api["principals"]["operator"]
+            url, port, outputs = api["url"].rstrip("/"), int(stack["port"]), dict(stack["outputs"])
+            operator = api["principals"]["operator"]
+            credentials = Credentials(operator["access_key"], operator["secret_key"])
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise UsageError(f"the files in {home} do not describe a local stack", "Run `make up` again.") from error
+        _require_loopback(url)
         # The emulator's administrator, as `make up` prints it.
         session = boto3.Session("test", "test", region_name="eu-central-1")
         return cls(
             name="the local stack",
             stack_name="numberdesk",
-            url=api["url"].rstrip("/"),
+            url=url,
             region="eu-central-1",
-            outputs=stack["outputs"],
+            outputs=outputs,
             session=session,
             home=home,
-            endpoint=f"http://127.0.0.1:{stack['port']}",
-            operator=Credentials(operator["access_key"], operator["secret_key"]),
+            endpoint=f"http://127.0.0.1:{port}",
+            operator=credentials,
         )
+
+    def local_file(self, name: str) -> dict[str, Any]:
+        """Read a file of the local run.
+
+        Raises:
+            UsageError: this is not the local stack, or the file cannot be read.
+        """
+        if self.home is None:
+            raise UsageError(f"{self.name} is not the local stack", "Add --local.")
+        return _local_file(self.home, name)
 
     @classmethod
     def given(
@@ -165,35 +229,35 @@ class Target:
         return self.session.client(service, endpoint_url=self.endpoint, config=_CONFIG)
 
 
-def aws_error(error: BotoCoreError | ClientError) -> DeskError:  # noqa: PLR0911 - one for each kind
+def aws_error(error: BotoCoreError | ClientError) -> DeskError:
     """Return one sentence and the mend for an error of AWS's SDK. Its own text may hold names of principals."""
-    match error:
-        case ClientError():
-            code = error.response["Error"]["Code"]
-            if code in _EXPIRED:
-                return NotPermittedError(
-                    "the AWS credentials have expired or are not valid", "Sign in again, for example `aws sso login`."
-                )
-            if code in _DENIED:
-                return NotPermittedError(
-                    f"these AWS credentials are not allowed to {error.operation_name}",
-                    "Use another --profile, or add the permission.",
-                )
-            return DeskError(f"AWS refused {error.operation_name} with {code}")
-        case SSOError() | TokenRetrievalError():
-            return NotPermittedError("the AWS session has expired", "Sign in again, for example `aws sso login`.")
-        case NoCredentialsError():
-            return NotPermittedError("no AWS credentials were found", "Sign in, or name a --profile.")
-        case ProfileNotFound():
-            return UsageError(
-                "there is no such AWS profile", "`aws configure list-profiles` lists those that there are."
-            )
-        case NoRegionError():
-            return UsageError("no AWS region is given", "Add --region, or set AWS_REGION.")
-        case EndpointConnectionError():
-            return UnreachableError("AWS cannot be reached", "Check the network and the region's name.")
-        case _:
-            return DeskError(f"AWS's SDK failed ({type(error).__name__})", "Check the AWS settings and the network.")
+    if isinstance(error, ClientError):
+        code = error.response["Error"]["Code"]
+        if code in _EXPIRED:
+            return NotPermittedError("the AWS credentials have expired or are not valid", _SIGN_IN)
+        if code in _DENIED:
+            what = f"these AWS credentials are not allowed to {error.operation_name}"
+            return NotPermittedError(what, "Use another --profile, or add the permission.")
+        return DeskError(f"AWS refused {error.operation_name} with {code}")
+    for kinds, told, text, mend in _OF_SDK:
+        if isinstance(error, kinds):
+            return told(text, mend)
+    return DeskError(f"AWS's SDK failed ({type(error).__name__})", "Check the AWS settings and the network.")
+
+
+def _local_file(home: Path, name: str) -> dict[str, Any]:
+    try:
+        read = json.loads((home / name).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"no local stack runs here (there is no {name} in {home})",
+            "Start one with `make up`, or run the command in the project's folder.",
+        ) from error
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{home / name} cannot be read", "Run `make up` again.") from error
+    if not isinstance(read, dict):
+        raise UsageError(f"{home / name} cannot be read", "Run `make up` again.")
+    return read
 
 
 def _require_loopback(url: str) -> None:

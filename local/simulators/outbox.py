@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import httpx
@@ -26,6 +26,9 @@ class Delivery:
     due: datetime
     compose: Compose
     attempt: int = 1
+    account: str = ""
+    id: str = ""
+    """The same for all attempts."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,10 @@ class Attempt:
     status: int | None
     headers: Headers
     body: bytes
+    account: str = ""
+    delivery: str = ""
+    over: bool = True
+    """Whether no other attempt follows."""
 
 
 @dataclass
@@ -70,9 +77,12 @@ class Outbox:
 
     def record(self, delivery: Delivery, headers: Headers, body: bytes, status: int | None, now: datetime) -> Attempt:
         """Record the attempt and, if it was not answered with 200, queue the next one."""
-        attempt = Attempt(now, delivery.url, delivery.attempt, status, headers, body)
+        over = status == 200 or delivery.attempt >= self.max_attempts
+        attempt = Attempt(
+            now, delivery.url, delivery.attempt, status, headers, body, delivery.account, delivery.id, over
+        )
         self.log.append(attempt)
-        if status != 200 and delivery.attempt < self.max_attempts:
+        if not over:
             wait = timedelta(seconds=self.retry_seconds * 2 ** (delivery.attempt - 1))
-            self.waiting.append(Delivery(delivery.url, now + wait, delivery.compose, delivery.attempt + 1))
+            self.waiting.append(replace(delivery, due=now + wait, attempt=delivery.attempt + 1))
         return attempt

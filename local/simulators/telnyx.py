@@ -53,7 +53,7 @@ class TelnyxSimulator(TelnyxAccount):
     update_number, number_group, list_comments, create_comment, get_comment, read_comment, regulatory_requirements,
     list_requirement_types, get_requirement_type, list_groups, create_group, get_group, update_group, delete_group,
     submit_group, create_document, get_document, create_address, get_address, public_key, list_owned, delete_owned, and for
-    each of profile, channel and setting: list_<it>s, create_<it>, get_<it>, delete_<it>; list_events, list_conditions.
+    each of profile, channel and setting: list_<it>s, create_<it>, get_<it>, delete_<it>; list_events, list_conditions, list_deliveries.
     """
 
     def __init__(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from flask import Response
 
+    from local.simulators.outbox import Attempt
+
     Route = tuple[str, str, str, Callable[..., Response]]
 
 _NEEDED = {
@@ -36,6 +39,17 @@ _NOTIFICATION_FILTERS = (
     "notification_profile_id",
     "status",
 )
+_DELIVERY_FILTERS = (
+    "status][eq",
+    "event_type",
+    "webhook][contains",
+    "attempts][contains",
+    "started_at][gte",
+    "started_at][lte",
+    "finished_at][gte",
+    "finished_at][lte",
+)
+_USER = str(uuid.uuid5(uuid.NAMESPACE_URL, "telnyx/user"))
 _SORTS = ("purchased_at", "phone_number", "connection_name", "usage_payment_method")
 
 
@@ -47,6 +61,7 @@ class TelnyxAccount(TelnyxHttp):
         yield "DELETE", "/v2/phone_numbers/<owned_id>", "delete_owned", self._delete_phone_number
         yield "GET", "/v2/notification_events", "list_events", self._list_events
         yield "GET", "/v2/notification_event_conditions", "list_conditions", self._list_conditions
+        yield "GET", "/v2/webhook_deliveries", "list_deliveries", self._list_deliveries
         for kind in KINDS:
             path = f"/v2/notification_{kind}s"
             yield "GET", path, f"list_{kind}s", partial(self._list_made, kind)
@@ -132,6 +147,34 @@ class TelnyxAccount(TelnyxHttp):
     def _list_conditions(self) -> Response:
         return self._paged(self._filtered(conditions()))
 
+    def _list_deliveries(self) -> Response:
+        """The log of what was sent. A delivery is there once it succeeded or its last attempt failed: `status` has no third value."""
+        filters = self._filters(*_DELIVERY_FILTERS)
+        made: dict[str, list[Attempt]] = {}
+        for attempt in self.outbox.log:
+            if attempt.account == g.account:
+                made.setdefault(attempt.delivery, []).append(attempt)
+        found = [shape.webhook_delivery(attempts, _USER) for attempts in made.values() if attempts[-1].over]
+        return self._paged([body for body in reversed(found) if self._passes(body, filters)])
+
+    def _passes(self, body: dict[str, Any], filters: dict[str, str]) -> bool:
+        for name, wanted in filters.items():
+            component, _, how = name.partition("][")
+            shown = body["webhook"]["event_type"] if name == "event_type" else body[component]
+            match how:
+                case "contains":
+                    passes = wanted in json.dumps(shown)
+                case "gte" | "lte":
+                    at, limit = datetime.fromisoformat(shown), _instant(wanted, name)
+                    passes = at >= limit if how == "gte" else at <= limit
+                case "eq":
+                    passes = shown == wanted
+                case _:
+                    passes = shown in wanted.split(",")
+            if not passes:
+                return False
+        return True
+
     def _list_made(self, kind: str) -> Response:
         return self._paged(self._filtered(self.notifications.of(kind, g.account)))
 
@@ -190,6 +233,14 @@ class TelnyxAccount(TelnyxHttp):
         if found is None:
             raise self._not_found()
         return found
+
+
+def _instant(text: str, name: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise refusal(400, "10031", f"The request filter filter[{name}] is invalid.", f"/filter[{name}]") from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _owned_id(number: Number) -> str:

@@ -136,7 +136,9 @@ class TelnyxDesk(Simulator):
                 timestamp = first[0] if self.settings.webhook_same_timestamp else first[-1]
                 return self.sign(body, timestamp, account=account), body
 
-            self.outbox.waiting += [Delivery(url, due, compose) for _ in range(copies)]
+            self.outbox.waiting += [
+                Delivery(url, due, compose, account=account, id=self.new_uuid()) for _ in range(copies)
+            ]
 
     # Controls ---------------------------------------------------------------------------------------------------
 
@@ -381,6 +383,16 @@ class TelnyxDesk(Simulator):
             return
         expires_at = None if expires_in is None else self.clock.now() + timedelta(seconds=expires_in)
         group.spoilt[group.requirements[0].type.id] = (status, expires_at)
+
+    @control
+    def full_group(self, country_code: str, number_type: str = "local", account: str = "default") -> str:
+        """Make a requirement group with a value for each requirement, and return its id."""
+        content = {"country_code": country_code, "phone_number_type": number_type, "action": "ordering"}
+        group = self.submissions.new_group(account, content, self.clock.now())
+        for item in group.requirements:
+            item.value, item.status = "a value", "requirement-info-under-review"
+        self.submissions.groups[group.id] = group
+        return group.id
 
     @control
     def public_key(self, account: str = "default") -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import phonenumbers
@@ -12,6 +14,7 @@ from local.simulators.base import iso_z
 
 if TYPE_CHECKING:
     from local.simulators.inventory import Stock
+    from local.simulators.outbox import Attempt
     from local.simulators.telnyx_orders import (
         Comment,
         Lifecycle,
@@ -24,6 +27,13 @@ if TYPE_CHECKING:
     )
 
 Date = Callable[[datetime], str]
+_NOT_DELIVERED = 75499
+"""A delivery error, from the example of the API reference; the other codes are not published."""
+
+
+def milli_z(instant: datetime) -> str:
+    """As in the log of deliveries: ``2020-08-10T14:00:05.595Z``."""
+    return iso_z(instant, "milliseconds")
 
 
 def micro_z(instant: datetime) -> str:
@@ -302,3 +312,33 @@ def requirement_type(item: RequirementType) -> dict[str, Any]:
         "created_at": "2024-01-01T00:00:00.000000Z",
         "updated_at": "2024-01-01T00:00:00.000000Z",
     }
+
+
+def webhook_delivery(attempts: list[Attempt], user_id: str) -> dict[str, Any]:
+    """All attempts to deliver one webhook, the latest first."""
+    delivered = attempts[-1].status == HTTPStatus.OK
+    return {
+        "id": attempts[0].delivery,
+        "user_id": user_id,
+        "record_type": "webhook_delivery",
+        "status": "delivered" if delivered else "failed",
+        "webhook": json.loads(attempts[0].body)["data"],
+        "started_at": milli_z(attempts[0].at),
+        "finished_at": milli_z(attempts[-1].at),
+        "attempts": [_attempt(each) for each in reversed(attempts)],
+    }
+
+
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    http: dict[str, Any] = {"request": {"url": attempt.url, "headers": [[*pair] for pair in attempt.headers.items()]}}
+    if attempt.status is not None:
+        http["response"] = {"status": attempt.status, "headers": [], "body": ""}
+    shown: dict[str, Any] = {
+        "status": "delivered" if attempt.status == HTTPStatus.OK else "failed",
+        "started_at": milli_z(attempt.at),
+        "finished_at": milli_z(attempt.at),
+        "http": http,
+    }
+    if attempt.status != HTTPStatus.OK:
+        shown["errors"] = [_NOT_DELIVERED]
+    return shown

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from numberdesk_cli.commands.orders import Flag, duration, read_json_file
+from numberdesk_cli.commands.orders import duration, read_json_file
 from numberdesk_cli.errors import Exit, UsageError
-from numberdesk_cli.session import Desk, Text
+from numberdesk_cli.session import Account, Country, Desk, Flag, NumberType, OrderId, Provider, SubOrder, Text
 
 if TYPE_CHECKING:
     from numberdesk_cli.session import Session
 
-requirements = App(name="requirements", help="What orders require, and the answers.")
-comments = App(name="comments", help="Comments of an order's reviewers, and replies.")
+requirements = App(name="requirements", help="Show what orders require, and answer it.")
+comments = App(name="comments", help="Read the comments of an order's reviewers, and reply.")
 
 CONTENT_TYPES = {".pdf": "application/pdf", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png"}
 """What is taken, by the end of a file's name. The file's content decides."""
-SubOrder = Annotated[str | None, Parameter(help="Only for this sub order.")]
+_NAMES_THEM_ITSELF = ("group", "values")
 
 
 def register(app: App) -> None:
@@ -32,8 +32,8 @@ def register(app: App) -> None:
 
 
 @requirements.command(name="list")
-def list_(order_id: str, *, desk: Desk) -> int:
-    """Show what an order requires, and where each requirement stands."""
+def list_(order_id: OrderId, *, desk: Desk) -> int:
+    """List an order's requirements, each with its state."""
     rows = [
         {"sub_order_id": there.sub_order_id, "own": there.own, **each.model_dump(mode="json")}
         for there in desk.client.order_requirements(order_id)
@@ -60,8 +60,10 @@ def list_(order_id: str, *, desk: Desk) -> int:
 
 
 @requirements.command
-def of(provider: str, country: str, number_type: str, *, account: str = "default", desk: Desk) -> int:
-    """Show what numbers of a country and type require, before they are bought."""
+def of(
+    provider: Provider, country: Country, number_type: NumberType, *, account: Account = "default", desk: Desk
+) -> int:
+    """List what numbers of a country and type require, before you buy them."""
     found = desk.client.requirements(provider, country=country, number_type=number_type, account=account)
     desk.out.items(
         found,
@@ -79,14 +81,17 @@ def of(provider: str, country: str, number_type: str, *, account: str = "default
 
 @requirements.command
 def supply(
-    order_id: str,
+    order_id: OrderId,
     requirement: str | None = None,
     *,
     text: Text | None = None,
     day: Annotated[date | None, Parameter(name="--date")] = None,
     file: Path | None = None,
     address: Annotated[
-        str | None, Parameter(allow_leading_hyphen=True, help="A JSON file with an address, or -.")
+        str | None,
+        Parameter(
+            allow_leading_hyphen=True, help="The value, as a JSON file with an address, or - for standard input."
+        ),
     ] = None,
     address_id: str | None = None,
     document_id: str | None = None,
@@ -94,27 +99,28 @@ def supply(
     done: Flag = False,
     values: Annotated[
         str | None,
-        Parameter(allow_leading_hyphen=True, help='A JSON file with several values: {"values": [...]}, or -.'),
+        Parameter(
+            allow_leading_hyphen=True, help='Several values, as a JSON file {"values": [...]}, or - for standard input.'
+        ),
     ] = None,
     sub_order: SubOrder = None,
     number: str | None = None,
     resubmit: Flag = False,
     desk: Desk,
 ) -> int:
-    """Supply a requirement's value. It is checked at once, and submitted to the provider within seconds.
+    """Supply a value for a requirement. It is checked at once, and submitted to the provider within seconds.
 
     Args:
-        order_id: Whose.
-        requirement: Its id or name.
+        requirement: The requirement's id or name.
         text: The value, as text.
         day: The value, as a date (2026-11-30).
-        file: A PDF, JPEG or PNG that is uploaded as the value.
-        address_id: The provider's id of an address that it has.
-        document_id: The provider's id of a document that it has.
-        group: The id of a requirement group that answers everything.
-        done: The requirement, on the order's own list, is met.
-        number: Only for this number.
-        resubmit: Replace a value that was supplied before.
+        file: The value, as a document (PDF, JPEG or PNG), which is uploaded.
+        address_id: The value, as the id of an address that the provider has.
+        document_id: The value, as the id of a document that the provider has.
+        group: Answer every requirement with a requirement group of the provider, by its id.
+        done: Tick off a requirement of the order's own list.
+        number: Only this number, such as +4930901820.
+        resubmit: Supply it although a value was supplied before.
     """
     given = {
         "text": text,
@@ -133,6 +139,8 @@ def supply(
             "give exactly one value; nothing was sent",
             "Add one of --text, --date, --file, --address, --address-id, --document-id, --done, --group or --values.",
         )
+    if requirement is not None and kinds[0] in _NAMES_THEM_ITSELF:
+        raise UsageError(f"--{kinds[0]} says itself what is answered; nothing was sent", f"Leave out {requirement!r}.")
     if group is not None:
         after = desk.client.attach_group(order_id, group, sub_order_id=sub_order, number=number, resubmit=resubmit)
     else:
@@ -173,8 +181,12 @@ def _document(file: Path) -> tuple[str, bytes]:
 
 
 @requirements.command
-def upload(order_id: str, file: Path, *, desk: Desk) -> int:
-    """Upload a document and print its id, to be supplied as a value later."""
+def upload(order_id: OrderId, file: Path, *, desk: Desk) -> int:
+    """Upload a document and print its id, so that you can supply it as a value later.
+
+    Args:
+        file: The document (PDF, JPEG or PNG).
+    """
     content_type, content = _document(file)
     file_id = desk.client.upload(order_id, file.name, content_type, content)
     if desk.out.as_json:
@@ -185,8 +197,8 @@ def upload(order_id: str, file: Path, *, desk: Desk) -> int:
 
 
 @comments.command(name="list")
-def list_comments(order_id: str, *, desk: Desk) -> int:
-    """List an order's comments as they were last seen."""
+def list_comments(order_id: OrderId, *, desk: Desk) -> int:
+    """List an order's comments, as numberdesk last read them."""
     desk.out.items(
         desk.client.comments(order_id),
         [
@@ -202,31 +214,42 @@ def list_comments(order_id: str, *, desk: Desk) -> int:
 
 
 @comments.command
-def add(order_id: str, text: Text, *, sub_order: SubOrder = None, desk: Desk) -> int:
-    """Write to the provider's reviewers. It cannot be taken back."""
+def add(order_id: OrderId, text: Text, *, sub_order: SubOrder = None, desk: Desk) -> int:
+    """Write a comment to the provider's reviewers. It cannot be taken back.
+
+    Args:
+        text: The comment.
+    """
     desk.show_done(desk.client.comment(order_id, text, sub_order))
     return Exit.DONE
 
 
 @comments.command(name="mark-read")
-def mark_read(order_id: str, comment_id: str, *, desk: Desk) -> int:
-    """Mark a comment as read at the provider."""
+def mark_read(order_id: OrderId, comment_id: str, *, desk: Desk) -> int:
+    """Mark a comment as read at the provider.
+
+    Args:
+        comment_id: The id, as `comments list` shows it.
+    """
     desk.show_done(desk.client.mark_comment_read(order_id, comment_id))
     return Exit.DONE
 
 
-def extend(order_id: str, *, text: Text | None = None, sub_order: SubOrder = None, desk: Desk) -> int:
-    """Ask the provider for more time, in your own words or in numberdesk's.
+def extend(order_id: OrderId, *, text: Text | None = None, sub_order: SubOrder = None, desk: Desk) -> int:
+    """Ask the provider for more time, in a comment to its reviewers.
 
     Args:
-        text: Your own words.
+        text: The comment in your own words. Without it, numberdesk writes one.
     """
     desk.show_done(desk.client.extend(order_id, text=text, sub_order_id=sub_order))
     return Exit.DONE
 
 
 def acknowledge(
-    order_id: str, *, during: Annotated[str, Parameter(name="--for", help="How long: 90m, 4h, 2d.")] = "4h", desk: Desk
+    order_id: OrderId,
+    *,
+    during: Annotated[str, Parameter(name="--for", help="For how long, such as 90m, 4h or 2d.")] = "4h",
+    desk: Desk,
 ) -> int:
     """Say that you are working on an order. Its next reminder names you."""
     desk.show_done(desk.client.acknowledge(order_id, desk.now() + duration(during)))

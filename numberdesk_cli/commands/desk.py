@@ -8,20 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, Parameter
 
 from numberdesk.domain import wording
-from numberdesk_cli.commands.orders import Flag
 from numberdesk_cli.errors import Exit, UsageError
-from numberdesk_cli.session import Desk, Reason
+from numberdesk_cli.session import Account, Desk, DryRun, Flag, Provider, Reason, Yes
 
 if TYPE_CHECKING:
     from numberdesk.api.models.desk import AccountView, DeadLetterView, PlacingView, Replayed
     from numberdesk.api.models.today import CountView
     from numberdesk_cli.session import Session
 
-placing = App(name="placing", help="Whether orders are placed at all.")
-accounts = App(name="accounts", help="The accounts at providers.")
-dead_letters = App(name="dead-letters", help="Messages that could not be handled.")
+placing = App(name="placing", help="Stop placing orders, and start it again.")
+accounts = App(name="accounts", help="List, retire and reinstate accounts at providers.")
+dead_letters = App(name="dead-letters", help="Show messages that could not be handled, and put them back.")
 
-Queue = Literal["orders", "sync"]
+Queue = Annotated[Literal["orders", "sync"], Parameter(help="The queue that the messages were meant for.")]
 
 
 def register(app: App) -> None:
@@ -39,7 +38,7 @@ def register(app: App) -> None:
 
 @placing.command
 def status(*, desk: Desk) -> int:
-    """Say whether orders are placed, and if not, why."""
+    """Show whether orders are placed, and if not, why."""
     _show(desk, desk.client.placing())
     return Exit.DONE
 
@@ -60,8 +59,8 @@ def _show(desk: Session, view: PlacingView) -> None:
 
 
 @placing.command(name="close")
-def close(*, reason: Reason = None, dry_run: Flag = False, yes: Flag = False, desk: Desk) -> int:
-    """Stop all placing. Orders are accepted and wait; polls and reminders go on."""
+def close(*, reason: Reason = None, dry_run: DryRun = False, yes: Yes = False, desk: Desk) -> int:
+    """Stop placing orders. New orders are accepted and wait; polls and reminders continue."""
     if reason is None:
         raise UsageError(
             "a reason is needed; nothing was done", "Add --reason TEXT; waiting orders and people are told."
@@ -71,8 +70,8 @@ def close(*, reason: Reason = None, dry_run: Flag = False, yes: Flag = False, de
 
 
 @placing.command(name="open")
-def open_(*, reason: Reason = None, dry_run: Flag = False, yes: Flag = False, desk: Desk) -> int:
-    """Let orders be placed again."""
+def open_(*, reason: Reason = None, dry_run: DryRun = False, yes: Yes = False, desk: Desk) -> int:
+    """Start placing orders again."""
     desk.out.note("Orders are placed again within minutes, those that waited first.", style="")
     return _turn(desk, is_open=True, reason=reason or "", dry_run=dry_run, yes=yes)
 
@@ -88,12 +87,12 @@ def _turn(desk: Session, *, is_open: bool, reason: str, dry_run: bool, yes: bool
 
 @placing.command(name="confirm-restore")
 def confirm_restore(
-    *, without: list[str] | None = None, reason: Reason = None, dry_run: Flag = False, yes: Flag = False, desk: Desk
+    *, without: list[str] | None = None, reason: Reason = None, dry_run: DryRun = False, yes: Yes = False, desk: Desk
 ) -> int:
-    """Let placing go on from a restored table, after you have read InventoryDiffers.
+    """Start placing orders from a restored table, after you have read InventoryDiffers.
 
     Args:
-        without: Accounts (provider/account) that can no longer be read and need not be compared.
+        without: Accounts (PROVIDER/ACCOUNT) that can no longer be read, so that numberdesk need not compare them.
     """
     view = desk.client.placing()
     _show(desk, view)
@@ -110,7 +109,7 @@ def confirm_restore(
 
 
 def spending(*, desk: Desk) -> int:
-    """Show what is reserved of each account's limits today, and what is left."""
+    """Show how much of each account's limits is reserved today, and how much is left."""
     view = desk.client.spending()
     if desk.out.as_json:
         desk.out.json(view)
@@ -148,7 +147,7 @@ def spending(*, desk: Desk) -> int:
 
 
 def overview(*, desk: Desk) -> int:
-    """Show how numberdesk stands: orders by state, what waits for too long, and each account."""
+    """Show an overview: orders by state, orders that have waited too long, and each account."""
     view = desk.client.status()
     if desk.out.as_json:
         desk.out.json(view)
@@ -188,7 +187,7 @@ def _count(view: CountView) -> str:
 
 @accounts.command(name="list")
 def list_accounts(*, desk: Desk) -> int:
-    """List the accounts whose credentials could be read once."""
+    """List the accounts whose credentials numberdesk has read at least once."""
     desk.out.items(
         desk.client.accounts(),
         [
@@ -205,12 +204,12 @@ def list_accounts(*, desk: Desk) -> int:
 
 @accounts.command
 def retire(
-    provider: str, account: str, *, force: Flag = False, reason: Reason = None, yes: Flag = False, desk: Desk
+    provider: Provider, account: Account, *, force: Flag = False, reason: Reason = None, yes: Yes = False, desk: Desk
 ) -> int:
-    """Take an account out of use. Orders for it are refused or held.
+    """Retire an account. New orders for it are refused or held.
 
     Args:
-        force: Also where it has open orders: those at the provider are still followed, those that wait are held.
+        force: Retire it although it has open orders. Those at the provider are still followed; those that wait are held.
     """
     desk.confirm(f"Retire {provider}/{account}?", yes=yes)
     _show_account(desk, desk.client.retire(provider, account, force=force, reason=reason))
@@ -218,8 +217,8 @@ def retire(
 
 
 @accounts.command
-def reinstate(provider: str, account: str, *, yes: Flag = False, desk: Desk) -> int:
-    """Use a retired account again. Orders that wait for it are placed."""
+def reinstate(provider: Provider, account: Account, *, yes: Yes = False, desk: Desk) -> int:
+    """Reinstate a retired account. The orders that wait for it are placed."""
     desk.confirm(f"Use {provider}/{account} again?", yes=yes)
     _show_account(desk, desk.client.reinstate(provider, account))
     return Exit.DONE
@@ -237,7 +236,7 @@ def _show_account(desk: Session, view: AccountView) -> None:
 
 @dead_letters.command(name="list")
 def list_dead_letters(*, desk: Desk) -> int:
-    """Say how many messages lie in each dead-letter queue, and list them."""
+    """List the messages of each dead-letter queue."""
     for queue in ("orders", "sync"):
         desk.out.items(
             ({"queue": queue, **letter.model_dump(mode="json")} for letter in desk.client.dead_letters(queue)),
@@ -255,7 +254,11 @@ def list_dead_letters(*, desk: Desk) -> int:
 
 @dead_letters.command
 def show(queue: Queue, message_id: str, *, desk: Desk) -> int:
-    """Show a dead letter with its reason and body, which may hold personal data."""
+    """Show a dead letter with its reason and its body, which may hold personal data.
+
+    Args:
+        message_id: The id, as `dead-letters list` shows it.
+    """
     found: DeadLetterView | None = next(
         (letter for letter in desk.client.dead_letters(queue) if letter.message_id == message_id), None
     )
@@ -279,8 +282,12 @@ def show(queue: Queue, message_id: str, *, desk: Desk) -> int:
 
 
 @dead_letters.command
-def redrive(queue: Queue, *message_ids: str, dry_run: Flag = False, yes: Flag = False, desk: Desk) -> int:
-    """Put dead letters back on their queue: these, or all. An order id buys once, however often it comes."""
+def redrive(queue: Queue, *message_ids: str, dry_run: DryRun = False, yes: Yes = False, desk: Desk) -> int:
+    """Put dead letters back on their queue: the named ones, or all. An order is never bought twice by this.
+
+    Args:
+        message_ids: The ids, as `dead-letters list` shows them; without any, all of the queue.
+    """
     ids = list(message_ids) or None
     would = desk.client.redrive(queue, ids, dry_run=True)
     desk.out.note(
@@ -306,12 +313,19 @@ def redrive(queue: Queue, *message_ids: str, dry_run: Flag = False, yes: Flag = 
 def replay(
     order_id: str | None = None,
     *webhook_ids: str,
-    unmatched: Annotated[date | None, Parameter(help="In place of an order: a day's webhooks of no order.")] = None,
-    dry_run: Flag = False,
-    yes: Flag = False,
+    unmatched: Annotated[
+        date | None, Parameter(help="Instead of an order: the webhooks of this day that belong to no order.")
+    ] = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
     desk: Desk,
 ) -> int:
-    """Handle stored webhooks again: an order's, or those of a day that belong to no order."""
+    """Handle stored webhooks again: those of an order, or those of a day that belong to no order.
+
+    Args:
+        order_id: The order's id.
+        webhook_ids: The ids of the webhooks, as `orders webhooks` lists them; without any, all of them.
+    """
     if (order_id is None) == (unmatched is None):
         raise UsageError("name an order, or a day with --unmatched; nothing was done", "Give one of them.")
     ids = list(webhook_ids) or None

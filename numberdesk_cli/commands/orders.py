@@ -1,4 +1,4 @@
-"""Orders: submit, list, show, watch, and decide."""
+"""Orders: submit, list, show, watch, and decide about them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 
 from numberdesk.api.models.orders import Submitted
 from numberdesk.domain import wording
 from numberdesk.domain.statuses import ENDED, OrderState
 from numberdesk_cli.errors import Exit, NotFoundError, UsageError
 from numberdesk_cli.explain import explain
-from numberdesk_cli.session import Desk, Reason, Text
+from numberdesk_cli.session import Desk, DryRun, Flag, OrderId, Reason, SubOrder, Text, Yes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,11 +28,11 @@ if TYPE_CHECKING:
     from numberdesk.domain.lists import Summary
     from numberdesk_cli.session import Session
 
-orders = App(name=["orders", "order"], help="Submit, list, show, watch, and decide on orders.")
+orders = App(name=["orders", "order"], help="Submit, list, show and watch orders, and decide about them.")
 
-Flag = Annotated[bool, Parameter(negative="")]
-Open = Annotated[bool, Parameter(name="--open", negative="")]
-Limit = Annotated[int, Parameter(help="The most that are listed; 0 lists all.")]
+Open = Annotated[Flag, Parameter(name="--open")]
+Limit = Annotated[int, Parameter(validator=Number(gte=0), help="List at most this many; 0 lists all.")]
+Seconds = Annotated[float, Parameter(validator=Number(gte=0.1, lte=3600))]
 
 
 def register(app: App) -> None:
@@ -45,7 +46,7 @@ def register(app: App) -> None:
 
 @orders.command
 def submit(file: Text, *, desk: Desk) -> int:
-    """Submit an order. The same message again is harmless.
+    """Submit an order. Submitting the same message again is harmless.
 
     Args:
         file: A file with an order message (docs/order-message.md), or - for standard input.
@@ -69,15 +70,19 @@ def read_json_file(file: str) -> dict[str, Any]:
     """
     try:
         text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-        read = json.loads(text)
+        read = json.loads(text, parse_constant=_refuse)
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}", "Name a file, or - for standard input.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         where = f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
         raise UsageError(f"{file} is not JSON{where}; nothing was sent", "Mend the file.") from error
     if not isinstance(read, dict):
         raise UsageError(f"{file} is not a JSON object; nothing was sent", "Mend the file.")
     return read
+
+
+def _refuse(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
 
 
 @orders.command(name="list")
@@ -94,18 +99,17 @@ def list_(
     limit: Limit = 50,
     desk: Desk,
 ) -> int:
-    """List orders by one filter, the newest first. Without one: those that are open.
+    """List orders, the newest first. Without a filter, list the open ones.
 
     Args:
-        state: Those in this state.
-        provider: Those at this provider.
-        country: Those with numbers of this country.
-        metadata: Those with this value under the stack's listed metadata key.
-        month: With state, provider, country or metadata: those received in this month (2026-11), by default the present one.
-        is_open: Those that are not over.
-        attention: Those that need a person.
-        deadline_before: Those whose next deadline is before this instant, the nearest first.
-        limit: The most that are listed; 0 lists all.
+        state: Only orders in this state.
+        provider: Only orders at this provider.
+        country: Only orders with numbers of this country.
+        metadata: Only orders with this value under the metadata key by which the stack lists orders.
+        month: With --state, --provider, --country or --metadata: only orders received in this month, such as 2026-11; by default, the current month.
+        is_open: Only orders that have not ended.
+        attention: Only orders that need a person.
+        deadline_before: Only orders whose next deadline is before this instant, the nearest first.
     """
     filters: dict[str, Any] = {
         "state": state,
@@ -117,18 +121,18 @@ def list_(
         "deadline_before": deadline_before,
     }
     is_open = is_open or not any(filters.values())
-    return _list(desk, desk.client.orders(**filters, is_open=is_open), limit, "no order is like that")
+    return _list(desk, desk.client.orders(**filters, is_open=is_open), limit, "no order matches")
 
 
 def needs_attention(*, limit: Limit = 50, desk: Desk) -> int:
-    """List the orders that need a person, the soonest deadline first."""
+    """List the orders that need a person, the nearest deadline first."""
     far = datetime.max.replace(tzinfo=desk.now().tzinfo)
     found = sorted(desk.client.orders(attention=True), key=lambda order: order.next_deadline or far)
     return _list(desk, iter(found), limit, "no order needs a person")
 
 
 def deadlines(*, within: str = "30d", limit: Limit = 50, desk: Desk) -> int:
-    """List the orders with a deadline, the soonest first, with the time left.
+    """List the orders with a deadline, the nearest first, with the time left.
 
     Args:
         within: How far to look ahead: 90m, 4h, 30d.
@@ -168,8 +172,8 @@ def _list(desk: Session, found: Iterator[Summary], limit: int, none: str) -> int
 
 
 @orders.command
-def show(order_id: str, *, desk: Desk) -> int:
-    """Show an order, and what to do about it."""
+def show(order_id: OrderId, *, desk: Desk) -> int:
+    """Show an order, and what you can do about it."""
     order = desk.client.order(order_id)
     desk.out.fields(
         order,
@@ -201,7 +205,7 @@ def show(order_id: str, *, desk: Desk) -> int:
     return Exit.DONE
 
 
-def tell(order_id: str, *, desk: Desk) -> int:
+def tell(order_id: OrderId, *, desk: Desk) -> int:
     """Explain an order: why it is in its state, what it waits for, what comes next, and what you can do now."""
     _tell(desk, desk.client.order(order_id))
     return Exit.DONE
@@ -249,16 +253,16 @@ def lines_of(order: OrderView, now: datetime) -> Iterator[str]:
 
 
 @orders.command
-def watch(*order_ids: str, after: str = "", every: float = 3.0, desk: Desk) -> int:
-    """Follow orders and print what happens to them, until all have ended.
+def watch(*order_ids: str, after: str = "", every: Seconds = 3.0, desk: Desk) -> int:
+    """Follow orders, and print what happens to them until all have ended.
 
-    It can be interrupted and started again at any time; with --after it goes on behind an entry that was printed.
-    It ends with 0 if every order was completed, and with 6 otherwise.
+    You can interrupt it and start it again at any time. With --after, it continues after an entry that it printed before.
+    The exit code is 0 if every order was completed, and 6 otherwise.
 
     Args:
-        order_ids: Which ones.
-        after: Print only what happened after this position (`position` in the output of --json).
-        every: Seconds between two reads.
+        order_ids: The orders to follow.
+        after: Print only what happened after this position; --json prints each entry with its `position`.
+        every: Read the orders again after this many seconds.
     """
     if not order_ids:
         raise UsageError("no order is named", "Name the orders to follow.")
@@ -300,7 +304,7 @@ def line_of(entry: Entry) -> str:
 
 
 @orders.command
-def ledger(order_id: str, *, desk: Desk) -> int:
+def ledger(order_id: OrderId, *, desk: Desk) -> int:
     """Print everything that happened to an order, and who did it."""
     desk.out.items(
         desk.client.ledger(order_id),
@@ -316,8 +320,8 @@ def ledger(order_id: str, *, desk: Desk) -> int:
 
 
 @orders.command
-def webhooks(order_id: str, *, desk: Desk) -> int:
-    """List an order's webhooks as they came; with --json with their bodies, which may hold personal data."""
+def webhooks(order_id: OrderId, *, desk: Desk) -> int:
+    """List an order's webhooks. With --json, print their bodies as well, which may hold personal data."""
     desk.out.items(
         desk.client.webhooks(order_id),
         [
@@ -332,21 +336,15 @@ def webhooks(order_id: str, *, desk: Desk) -> int:
 
 @orders.command
 def cancel(
-    order_id: str,
+    order_id: OrderId,
     *,
-    sub_order: str | None = None,
+    sub_order: SubOrder = None,
     reason: Reason = None,
-    dry_run: Flag = False,
-    yes: Flag = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
     desk: Desk,
 ) -> int:
-    """Cancel an order, or one of its sub orders.
-
-    Args:
-        sub_order: Only this sub order.
-        dry_run: Show the effect, and do nothing.
-        yes: Do not ask.
-    """
+    """Cancel an order, or one of its sub orders."""
     return desk.decide(
         order_id,
         "cancel",
@@ -359,20 +357,18 @@ def cancel(
 
 @orders.command
 def approve(
-    order_id: str,
+    order_id: OrderId,
     *,
-    most: Annotated[list[str] | None, Parameter(help="The most that may be due at once, such as USD=15.00.")] = None,
+    most: Annotated[
+        list[str] | None,
+        Parameter(negative="", help="Buy only if no more than this is due at once, such as USD=15.00."),
+    ] = None,
     reason: Reason = None,
-    dry_run: Flag = False,
-    yes: Flag = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
     desk: Desk,
 ) -> int:
-    """Let a held order go on, for the cost that is shown.
-
-    Args:
-        dry_run: Show the effect, and do nothing.
-        yes: Do not ask.
-    """
+    """Approve a held order at the cost that is shown."""
     bounds = dict(_pair(each) for each in most or ()) or None
     return desk.decide(
         order_id,
@@ -394,13 +390,8 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 @orders.command
-def reject(order_id: str, *, reason: Reason = None, dry_run: Flag = False, yes: Flag = False, desk: Desk) -> int:
-    """Cancel a held order.
-
-    Args:
-        dry_run: Show the effect, and do nothing.
-        yes: Do not ask.
-    """
+def reject(order_id: OrderId, *, reason: Reason = None, dry_run: DryRun = False, yes: Yes = False, desk: Desk) -> int:
+    """Reject a held order: it is cancelled before anything is bought."""
     return desk.decide(
         order_id,
         "reject",
@@ -413,24 +404,22 @@ def reject(order_id: str, *, reason: Reason = None, dry_run: Flag = False, yes: 
 
 @orders.command
 def resolve(
-    order_id: str,
+    order_id: OrderId,
     *,
     placed_as: str | None = None,
     not_placed: Literal["cancel", "again"] | None = None,
-    delivered: list[str] | None = None,
+    delivered: Annotated[list[str] | None, Parameter(negative="")] = None,
     reason: Reason = None,
-    dry_run: Flag = False,
-    yes: Flag = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
     desk: Desk,
 ) -> int:
     """Say what became of a purchase whose outcome is unknown.
 
     Args:
-        placed_as: The provider's id of the order that is the purchase. It is looked up there before it is believed.
-        not_placed: Nothing was bought: cancel the order, or place it again. This is believed.
-        delivered: What was delivered beside what is recorded, for an order whose delivery could not be read.
-        dry_run: Show the effect, and do nothing.
-        yes: Do not ask.
+        placed_as: The purchase was made: the provider's id of it. numberdesk looks it up there first.
+        not_placed: Nothing was bought: cancel the order, or place it again. numberdesk cannot check this.
+        delivered: What was delivered in addition to the record, for an order whose delivery could not be read.
     """
     if [placed_as, not_placed, delivered].count(None) != 2:  # noqa: PLR2004 - all but one
         raise UsageError(
@@ -455,13 +444,8 @@ def resolve(
 
 
 @orders.command
-def erase(order_id: str, *, reason: Reason = None, dry_run: Flag = False, yes: Flag = False, desk: Desk) -> int:
-    """Erase the personal data of an order that has ended.
-
-    Args:
-        dry_run: Show the effect, and do nothing.
-        yes: Do not ask.
-    """
+def erase(order_id: OrderId, *, reason: Reason = None, dry_run: DryRun = False, yes: Yes = False, desk: Desk) -> int:
+    """Erase the personal data of an order that has ended."""
     return desk.decide(
         order_id,
         "erase",
@@ -473,7 +457,7 @@ def erase(order_id: str, *, reason: Reason = None, dry_run: Flag = False, yes: F
 
 
 @orders.command
-def sync(order_id: str, *, desk: Desk) -> int:
+def sync(order_id: OrderId, *, desk: Desk) -> int:
     """Poll an order at its provider now."""
     desk.show_done(desk.client.sync(order_id))
     return Exit.DONE
@@ -488,13 +472,13 @@ def duration(text: str) -> timedelta:
     units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
     number, unit = text[:-1], text[-1:]
     if unit not in units or not number.isdecimal() or len(number) > 5:  # noqa: PLR2004 - more is no time that anybody waits for
-        raise UsageError(f"{text!r} is no duration", "Write 90s, 90m, 4h or 30d.")
+        raise UsageError(f"{text!r} is not a duration", "Write 90s, 90m, 4h or 30d.")
     return timedelta(**{units[unit]: int(number)})
 
 
 def export(
     *,
-    format_: Annotated[Literal["csv", "jsonl"], Parameter(name="--format")] = "csv",
+    format_: Annotated[Literal["csv", "jsonl"], Parameter(name="--format", help="The format.")] = "csv",
     state: OrderState | None = None,
     provider: str | None = None,
     country: str | None = None,
@@ -506,12 +490,12 @@ def export(
     """Write orders to standard output as CSV or JSON Lines, for spreadsheets and programs.
 
     Args:
-        state: Those in this state.
-        provider: Those at this provider.
-        country: Those with numbers of this country.
-        month: Those received in this month (2026-11), by default the present one.
-        is_open: Those that are not over; the default where no other filter is given.
-        numbers: A line for each number with its cost, instead of one for each order.
+        state: Only orders in this state.
+        provider: Only orders at this provider.
+        country: Only orders with numbers of this country.
+        month: Only orders received in this month, such as 2026-11; by default, the current month.
+        is_open: Only orders that have not ended. This is the default if there is no other filter.
+        numbers: Write one line for each number with its cost, not one for each order.
     """
     from numberdesk_cli.export import write  # noqa: PLC0415 - loaded where it is used
 

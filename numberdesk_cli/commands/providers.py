@@ -6,10 +6,23 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 
-from numberdesk_cli.commands.orders import Flag, read_json_file
+from numberdesk_cli.commands.orders import duration, read_json_file
 from numberdesk_cli.errors import Exit, UsageError
-from numberdesk_cli.session import Desk, Reason, Text
+from numberdesk_cli.session import (
+    Account,
+    Country,
+    Desk,
+    DryRun,
+    Flag,
+    NumberType,
+    OrderId,
+    Provider,
+    Reason,
+    Text,
+    Yes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,11 +30,9 @@ if TYPE_CHECKING:
     from numberdesk.domain.listings import Owned
     from numberdesk_cli.session import Session
 
-numbers = App(name="numbers", help="What accounts own.")
-profiles = App(name="profiles", help="Profiles: stored answers to requirements.")
-providers = App(name="providers", help="What each provider can do, and where it sends webhooks.")
-
-Account = Annotated[str, Parameter(help="The account at the provider.")]
+numbers = App(name="numbers", help="List the numbers that accounts own, and release them.")
+profiles = App(name="profiles", help="Manage profiles: stored answers to requirements.")
+providers = App(name="providers", help="Show what each provider can do, and its webhooks.")
 
 
 def register(app: App) -> None:
@@ -33,22 +44,33 @@ def register(app: App) -> None:
 
 
 def search(
-    provider: str,
+    provider: Provider,
     *keywords: str,
     country: str | None = None,
     number_type: Annotated[str | None, Parameter(name="--type")] = None,
     city: str | None = None,
     area_code: str | None = None,
-    feature: list[str] | None = None,
+    feature: Annotated[list[str] | None, Parameter(negative="")] = None,
     where: Annotated[
-        list[str] | None, Parameter(help="Another criterion of the order message, such as state=IL.")
+        list[str] | None, Parameter(negative="", help="Any other criterion of the order message, such as state=IL.")
     ] = None,
     what: Literal["numbers", "keywords", "regions"] = "numbers",
-    limit: int = 20,
+    limit: Annotated[int, Parameter(validator=Number(gte=1, lte=100))] = 20,
     account: Account = "default",
     desk: Desk,
 ) -> int:
-    """Search for numbers, keywords or regions. It reserves and buys nothing."""
+    """Search for numbers, keywords or regions. A search reserves and buys nothing.
+
+    Args:
+        keywords: The keywords to look for, instead of criteria.
+        country: The country, as two letters, such as US.
+        number_type: The type of number, such as local or toll_free.
+        city: The city.
+        area_code: The area code, without a leading zero.
+        feature: A feature that the numbers must have, such as sms. It may be repeated.
+        what: What to search for.
+        limit: List at most this many.
+    """
     criteria: dict[str, Any] = {
         "country": country,
         "number_type": number_type,
@@ -88,8 +110,8 @@ def search(
 
 
 @numbers.command(name="list")
-def list_numbers(provider: str, *, account: Account = "default", desk: Desk) -> int:
-    """List what an account owns, with the monthly totals."""
+def list_numbers(provider: Provider, *, account: Account = "default", desk: Desk) -> int:
+    """List the numbers and keywords that an account owns, with their monthly cost."""
     owned = list(desk.client.owned(provider, account))
     desk.out.items(
         owned,
@@ -124,14 +146,12 @@ def totals(owned: Iterable[Owned]) -> dict[str, Decimal]:
 
 @numbers.command
 def release(
-    order_id: str, number: str, *, reason: Reason = None, dry_run: Flag = False, yes: Flag = False, desk: Desk
+    order_id: OrderId, number: str, *, reason: Reason = None, dry_run: DryRun = False, yes: Yes = False, desk: Desk
 ) -> int:
-    """Give a number or keyword of an order back, for good.
+    """Release a number or keyword of an order. It cannot be taken back.
 
     Args:
-        number: As the order shows it, with its plus.
-        dry_run: Show the effect, and do nothing.
-        yes: Do not ask.
+        number: The number, such as +4930901820, or the keyword.
     """
     return desk.decide(
         order_id,
@@ -145,7 +165,7 @@ def release(
 
 @providers.command(name="list")
 def list_providers(*, desk: Desk) -> int:
-    """Say what each provider can do."""
+    """List what each provider can do."""
     desk.out.items(
         desk.client.providers(),
         [
@@ -160,7 +180,7 @@ def list_providers(*, desk: Desk) -> int:
 
 
 @providers.command
-def webhooks(provider: str, *, account: Account = "default", desk: Desk) -> int:
+def webhooks(provider: Provider, *, account: Account = "default", desk: Desk) -> int:
     """List the webhooks or postbacks that are registered at a provider."""
     desk.out.items(
         desk.client.registrations(provider, account),
@@ -178,10 +198,55 @@ def webhooks(provider: str, *, account: Account = "default", desk: Desk) -> int:
 
 
 @providers.command
-def unregister(
-    provider: str, registration_id: str, *, account: Account = "default", yes: Flag = False, desk: Desk
+def deliveries(
+    provider: Provider,
+    *,
+    account: Account = "default",
+    within: str = "1d",
+    event: str | None = None,
+    failed: Flag = False,
+    elsewhere: Flag = False,
+    desk: Desk,
 ) -> int:
-    """Delete a registration. Orders are then found by polling alone."""
+    """List webhooks that a provider sent to this stack, and how they were answered, by the provider's own log.
+
+    Args:
+        within: How far to look back, such as 90m, 4h or 7d.
+        event: Only webhooks that report this event, by the provider's name.
+        failed: Only webhooks that were not delivered.
+        elsewhere: Include webhooks that were sent to other addresses.
+    """
+    desk.out.items(
+        desk.client.deliveries(
+            provider,
+            account,
+            since=desk.now() - duration(within),
+            event=event,
+            delivered=False if failed else None,
+            url=None if elsewhere else desk.target.url,
+        ),
+        [
+            ("STARTED", lambda it: it.started_at),
+            ("EVENT", lambda it: it.event),
+            ("DELIVERED", lambda it: it.delivered),
+            ("ANSWERS", lambda it: [each.answer or "no answer" for each in it.attempts]),
+            ("ERRORS", lambda it: [code for each in it.attempts for code in each.codes]),
+            ("WEBHOOK", lambda it: it.webhook_id),
+        ],
+        none="no webhook is logged",
+    )
+    return Exit.DONE
+
+
+@providers.command
+def unregister(
+    provider: Provider, registration_id: str, *, account: Account = "default", yes: Yes = False, desk: Desk
+) -> int:
+    """Delete a registered webhook. numberdesk then finds changes by polling alone.
+
+    Args:
+        registration_id: The id, as `providers webhooks` lists it.
+    """
     desk.confirm(f"Delete {registration_id} at {provider}?", yes=yes)
     desk.client.unregister(provider, registration_id, account)
     desk.out.line("Deleted.")
@@ -192,7 +257,7 @@ def unregister(
 
 
 @profiles.command(name="list")
-def list_profiles(provider: str, *, desk: Desk) -> int:
+def list_profiles(provider: Provider, *, desk: Desk) -> int:
     """List a provider's profiles."""
     desk.out.items(
         desk.client.profiles(provider),
@@ -204,23 +269,36 @@ def list_profiles(provider: str, *, desk: Desk) -> int:
             ("ANSWERS", lambda it: [answer.requirement for answer in it.answers]),
             ("VERSION", lambda it: it.version),
         ],
-        none="no profile is there",
+        none="there is no profile",
     )
     return Exit.DONE
 
 
 @profiles.command
-def show(provider: str, country: str, number_type: str, *, account: Account = "default", desk: Desk) -> int:
-    """Print a profile with its answers, which are personal data, as JSON."""
+def show(
+    provider: Provider, country: Country, number_type: NumberType, *, account: Account = "default", desk: Desk
+) -> int:
+    """Print a profile as JSON. Its answers are personal data."""
     desk.out.json(desk.client.profile(provider, account, country, number_type))
     return Exit.DONE
 
 
 @profiles.command
-def put(provider: str, country: str, number_type: str, file: Text, *, account: Account = "default", desk: Desk) -> int:
+def put(
+    provider: Provider,
+    country: Country,
+    number_type: NumberType,
+    file: Text,
+    *,
+    account: Account = "default",
+    desk: Desk,
+) -> int:
     """Write a profile from a JSON file: {"answers": [{"requirement": ..., "value": {...}}], "enabled": true}.
 
-    A `version` in it is the one that was read: it is written only if that is still there.
+    If the file has a `version`, the profile is written only if it still has that version.
+
+    Args:
+        file: The file, or - for standard input.
     """
     new = read_json_file(file)
     written = desk.client.put_profile(
@@ -241,7 +319,13 @@ def put(provider: str, country: str, number_type: str, file: Text, *, account: A
 
 @profiles.command
 def delete(
-    provider: str, country: str, number_type: str, *, account: Account = "default", yes: Flag = False, desk: Desk
+    provider: Provider,
+    country: Country,
+    number_type: NumberType,
+    *,
+    account: Account = "default",
+    yes: Yes = False,
+    desk: Desk,
 ) -> int:
     """Delete a profile and its files."""
     return _delete(desk, (provider, account, country, number_type), yes=yes)

@@ -9,21 +9,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import httpx
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 
 from numberdesk.domain.schema import MESSAGES
 from numberdesk.providers import registry
-from numberdesk.providers.info import WebhookAuth
 from numberdesk.services import receive
 from numberdesk_cli import webhooks
-from numberdesk_cli.commands.orders import Flag
 from numberdesk_cli.errors import DeskError, Exit, UnreachableError, UsageError
-from numberdesk_cli.session import Desk
+from numberdesk_cli.session import Desk, DryRun, Provider
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numberdesk_cli.session import Session
     from numberdesk_cli.target import Target
 
-events = App(name="events", help="Events on the bus.")
+events = App(name="events", help="Print events from the event bus.")
 
 
 def register(app: App) -> None:
@@ -33,32 +34,33 @@ def register(app: App) -> None:
 
 
 def trigger(
-    provider: str,
+    provider: Provider,
     event: str,
     *,
     set_: Annotated[
-        list[str] | None, Parameter(name="--set", help="A value of the body, such as data.payload.status=failure.")
+        list[str] | None,
+        Parameter(name="--set", negative="", help="Set a value of the body, such as data.payload.status=failure."),
     ] = None,
     order: str | None = None,
     account: str = "default",
     simulate: Annotated[
         list[str] | None,
-        Parameter(help='A control of the local simulator first, such as set_deadline={"seconds": 60}.'),
+        Parameter(
+            negative="", help='First, use a control of the local simulator, such as set_deadline={"seconds": 60}.'
+        ),
     ] = None,
-    dry_run: Flag = False,
+    dry_run: DryRun = False,
     desk: Desk,
 ) -> int:
-    """Send a webhook of the real shape with your own data.
+    """Send a sample webhook with your own data.
 
-    On the local stack it is signed and comes in by the webhook's door. On a deployed stack it is put on the sync queue with
-    your own rights, marked as a test: numberdesk then polls the order, and believes nothing else that it says.
+    On the local stack, it is signed and sent to the receiver. On a deployed stack, it is put on the sync queue with your own
+    permissions and marked as a test: numberdesk polls the order, and uses nothing else that the webhook says.
 
     Args:
-        provider: Whose webhook.
-        event: What it reports, such as number_order.complete.
-        order: An order of yours that it is about.
+        event: The event that it reports, such as number_order.complete.
+        order: The id of one of your orders, which the webhook is then about.
         account: The account at the provider.
-        dry_run: Print the body, and send nothing.
     """
     body = _body(desk, provider, event, order, set_ or ())
     if dry_run:
@@ -75,18 +77,11 @@ def trigger(
     return Exit.DONE
 
 
-def _body(desk: Session, provider: str, event: str, order_id: str | None, settings: Any) -> dict[str, Any]:
-    if provider not in registry.NAMES:
-        raise UsageError(f"there is no provider {provider}", f"Those that there are: {', '.join(registry.NAMES)}.")
+def _body(desk: Session, provider: str, event: str, order_id: str | None, settings: Sequence[str]) -> dict[str, Any]:
     body = webhooks.sample(provider, event)
-    if isinstance(body.get("data"), dict):
-        body["data"]["id"] = str(uuid.uuid4())  # a webhook that is known leads to no poll
-    if order_id is not None:
-        shown = desk.client.order(order_id)
-        if provider == "telnyx":
-            body["data"]["payload"] |= {"id": shown.provider_order_id, "customer_reference": shown.reference}
-        elif "NumberOrderNotification" in body:
-            body["NumberOrderNotification"]["NumberOrder"]["@id"] = shown.provider_order_id
+    order = desk.client.order(order_id) if order_id else None
+    if fill := registry.tools(provider).fill:
+        fill(body, order.provider_order_id if order else None, order.reference if order else None)
     for setting in settings:
         webhooks.with_value(body, setting)
     return body
@@ -94,10 +89,7 @@ def _body(desk: Session, provider: str, event: str, order_id: str | None, settin
 
 def _simulate(target: Target, provider: str, control: str) -> None:
     name, _, text = control.partition("=")
-    home = target.home
-    if home is None:
-        raise UsageError("--simulate sets the local simulator, and this is no local stack", "Add --local.")
-    about = json.loads((home / "simulators" / "simulators.json").read_text(encoding="utf-8"))
+    about = target.local_file("simulators/simulators.json")
     try:
         answer = _direct().post(f"{about[provider]['control_url']}/{name}", json=json.loads(text or "{}")).json()
     except ValueError as error:
@@ -121,17 +113,12 @@ def _direct() -> httpx.Client:
 
 def _post(desk: Session, provider: str, body: dict[str, Any]) -> None:
     """Send a webhook through the door of the local stack."""
-    home = desk.target.home
-    assert home is not None  # noqa: S101 - a local stack has one
-    keys = json.loads((home / "keys.json").read_text(encoding="utf-8"))
+    keys = desk.target.local_file("keys.json")
     content, headers = json.dumps(body).encode(), {"content-type": "application/json"}
-    how = registry.PROVIDERS[provider].webhook
-    if how is None:
-        raise UsageError(f"{provider} sends no webhooks; numberdesk polls it", "Use `numberdesk orders sync ORDER`.")
     url = f"{desk.target.url}/postbacks/{provider}/{keys.get(f'{provider}_token')}"
-    if how is WebhookAuth.SIGNATURE:
+    if sign := registry.tools(provider).sign:
         url = f"{desk.target.url}/webhooks/{provider}"
-        headers = webhooks.telnyx_headers(keys[f"{provider}_signing_key"], content)
+        headers = sign(keys[f"{provider}_signing_key"], content, time.time())
     try:
         answer = _direct().post(url, content=content, headers=headers)
     except httpx.HTTPError as error:
@@ -155,12 +142,15 @@ def _enqueue(desk: Session, provider: str, account: str, body: dict[str, Any]) -
 @events.command
 def tail(
     *,
-    seconds: Annotated[float, Parameter(help="How long to listen; by default until it is interrupted.")] = 0,
+    seconds: Annotated[
+        float,
+        Parameter(validator=Number(gte=0), help="How long to listen. By default, it listens until you interrupt it."),
+    ] = 0,
     desk: Desk,
 ) -> int:
-    """Print events as they come onto the bus, until it is interrupted.
+    """Print events as they arrive on the event bus, until you interrupt it.
 
-    A queue and a rule are made for it and deleted at its end. What happened before it began is in the orders' ledgers.
+    It creates a queue and a rule, and deletes them at its end. Earlier events are in the orders' ledgers.
     """
     sqs, bus = desk.target.client("sqs"), desk.target.client("events")
     name = f"numberdesk-tail-{uuid.uuid4().hex[:12]}"

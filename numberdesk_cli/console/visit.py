@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import traceback
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.concurrency import run_in_threadpool
@@ -22,6 +20,7 @@ from numberdesk_cli.errors import (
     ProblemError,
     UnreachableError,
     UsageError,
+    failed,
 )
 
 if TYPE_CHECKING:
@@ -43,7 +42,6 @@ _MAX_FIELDS = 5000
 """Fields of one form: a thousand selected orders, and what stands around them."""
 _MAX_FILES = 100
 """Files of one form. A form sends one for each of its fields for files, also the empty ones."""
-_PACKAGE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -166,14 +164,7 @@ def _shown(view: Callable[[Visit], Response], visit: Visit) -> Response:
     except HTTPException:
         raise
     except Exception as error:  # noqa: BLE001 - nobody gets a traceback, whose last line may quote personal data
-        place = _place(error)
-        return visit.failed(DeskError(f"the console failed ({type(error).__name__} in {place})", "Report it, please."))
-
-
-def _place(error: Exception) -> str:
-    """Name the last of our own lines that an error came through."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _PACKAGE in Path(frame.filename).parents]
-    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "a library"
+        return visit.failed(failed("the console", error))
 
 
 async def _form(request: Request) -> Form:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from numberdesk.domain.statuses import OrderState
 from numberdesk_cli import app
 from numberdesk_cli.errors import Exit
 from numberdesk_cli.output import Output, shown
@@ -24,6 +25,8 @@ from tests.support.stack import ROOT
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from cyclopts import App
 
     from tests.support.aws import World
 
@@ -108,7 +111,7 @@ def test_order_is_submitted_shown_listed_and_exported(desk: Command, tmp_path: P
     assert desk("orders list --state completed") == Exit.DONE
     assert "order-1" in desk.out
     assert desk("orders list") == Exit.DONE
-    assert "no order is like that" in desk.err
+    assert "no order matches" in desk.err
     assert desk("orders show order-1") == Exit.DONE
     assert "numberdesk orders erase order-1" in desk.out
     [shown] = desk.json("orders show order-1")
@@ -133,16 +136,37 @@ def test_order_file_with_mistakes_is_told_at_the_field(desk: Command, tmp_path: 
     assert desk.world.peek("OrderQueue") == []
 
 
+def test_one_number_and_then_the_order_are_answered(desk: Command) -> None:
+    desk.world.telnyx.configure(vetting_seconds=1)
+    desk.world.send(body("order-1", {**GERMAN, "quantity": 2}))
+    desk.world.pass_time(3)
+    number = desk.world.order().assets[0].value
+    line = f"requirements supply order-1 --number {number}"
+    assert desk(line, "Business Name", "--text", "Example GmbH") == Exit.DONE, desk.err
+    desk.world.pass_time(10)
+    group_id = desk.world.telnyx.full_group("DE", "local")
+    assert desk(f"requirements supply order-1 --group {group_id} --number {number} --sub-order x") == Exit.USAGE
+    assert "sub_order_id or number" in desk.err
+    assert desk(f"requirements supply order-1 --group {group_id}") == Exit.DONE, desk.err
+    assert [(each.number, each.group_id) for each in desk.world.order().operations] == [
+        (number, None),
+        (None, group_id),
+    ]
+    desk.world.pass_time(120, steps=4, sweep=True)
+    assert desk.world.order().state is OrderState.COMPLETED
+
+
 def test_wrong_command_line_sends_nothing(desk: Command, capsys: pytest.CaptureFixture[str]) -> None:
     for line, said in (
         ("orders list --stat pending", "--stat"),
         ("orders list --state lost", "lost"),
         ("orders frobnicate", "frobnicate"),
         ("orders cancel", "order"),
-        ("acknowledge order-1 --for soon", "is no duration"),
+        ("acknowledge order-1 --for soon", "is not a duration"),
         ("orders resolve order-1", "exactly one answer"),
         ("requirements supply order-1 name --text a --date 2026-11-30", "exactly one value"),
         ("requirements supply order-1 --text a", "no requirement is named"),
+        ("requirements supply order-1 name --group g-1", "--group says itself what is answered"),
         ("replay", "name an order"),
         ("search telnyx --where state", "no criterion"),
         ("orders watch", "no order is named"),
@@ -378,3 +402,23 @@ def test_documented_session_works_line_by_line(desk: Command, capsys: pytest.Cap
 def test_exit_codes_are_documented() -> None:
     text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     assert [int(number) for number in re.findall(r"^\| (\d+) \|", text, re.MULTILINE)] == [code.value for code in Exit]
+
+
+def commands(of: App, *names: str) -> Iterator[tuple[str, App]]:
+    """Return the commands of an app, with their whole names, those below them included."""
+    for name in of:
+        if not name.startswith("-"):
+            below = of[name]
+            yield " ".join((*names, name)), below
+            yield from commands(below, *names, name)
+
+
+def test_every_command_and_each_of_its_options_says_what_it_is_for() -> None:
+    silent = []
+    for name, command in commands(app.app):
+        if not command.help.strip().endswith((".", "}")):
+            silent.append(f"{name}: {command.help}")
+        if command.default_command is not None:
+            options = command.assemble_argument_collection(parse_docstring=True)
+            silent += [f"{name} {each.name}" for each in options if each.parse and not each.parameter.help]
+    assert silent == []

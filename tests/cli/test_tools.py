@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,9 +14,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numberdesk.providers import registry
 from numberdesk_cli import webhooks
 from numberdesk_cli.doctor import examine
-from numberdesk_cli.errors import Exit, UsageError
+from numberdesk_cli.errors import Exit
 from tests.cli.test_commands import Command
 from tests.support.api_transport import client, target
+from tests.support.aws import TOKEN
 from tests.support.builders import body
 
 if TYPE_CHECKING:
@@ -42,7 +45,8 @@ def test_sample_is_taken_with_ones_own_data(desk: Command) -> None:
     for line, said in (
         ("trigger telnix number_order.complete", "no provider telnix"),
         ("trigger telnyx number_order.compleet", "number_order.complete"),
-        ("trigger telesign anything", "no sample webhook"),
+        ("trigger telnyx ../../telnyx/samples/number_order.complete", "no sample webhook"),
+        ("trigger telesign anything", "TeleSign sends no webhooks"),
         ("trigger telnyx number_order.complete --set data", "sets nothing"),
         ("trigger telnyx number_order.complete --set data.payload.phone_numbers.9=x", "no place"),
         ("trigger telnyx number_order.complete --simulate now", "no local stack"),
@@ -86,27 +90,25 @@ def test_test_webhook_never_hides_a_genuine_one(desk: Command) -> None:
 
 
 def test_telnyx_is_signed_as_the_receiver_checks(world: World) -> None:
-    key = Ed25519PrivateKey.generate()
-    content = b'{"data": {}}'
-    headers = webhooks.telnyx_headers(
-        base64.b64encode(key.private_bytes_raw()).decode(), content, at=world.clock.now().timestamp()
-    )
+    key, content, sign = Ed25519PrivateKey.generate(), b'{"data": {}}', registry.tools("telnyx").sign
+    assert sign is not None
+    headers = sign(base64.b64encode(key.private_bytes_raw()).decode(), content, world.clock.now().timestamp())
     public = base64.b64encode(key.public_key().public_bytes_raw()).decode()
-    from datetime import timedelta  # noqa: PLC0415 - for this one line
-
     taken = registry.signature("telnyx").verify(
         content, headers, [("default", public)], world.clock.now(), timedelta(minutes=1)
     )
     assert taken == ("default", public)
 
 
-def test_every_sample_is_read_as_a_hint_of_its_provider() -> None:
-    for provider in ("telnyx", "callfire"):
-        for name in webhooks.names(provider):
-            sample = webhooks.sample(provider, name)
-            registry.read_hints(provider, json.dumps(sample).encode())
-    with pytest.raises(UsageError, match="no sample"):
-        webhooks.sample("telnyx", "../orders/01")
+@pytest.mark.parametrize("provider", registry.NAMES)
+def test_every_sample_is_read_as_a_hint_of_its_provider(provider: str) -> None:
+    assert bool(registry.samples(provider)) == (registry.PROVIDERS[provider].webhook is not None)
+    for name in registry.samples(provider):
+        body, fill = webhooks.sample(provider, name), registry.tools(provider).fill
+        assert fill is not None
+        fill(body, "4711", "our-reference")
+        hints = registry.read_hints(provider, json.dumps(body).encode())
+        assert "advanced" in name or {hint.provider_order_id for hint in hints} == {"4711"}
 
 
 def secret(world: World, name: str) -> dict[str, Any]:
@@ -123,7 +125,7 @@ def test_setup_stores_the_secret_registers_the_webhook_and_says_what_to_deploy(d
     public = base64.b64encode(Ed25519PrivateKey.generate().public_key().public_bytes_raw()).decode()
     line = "setup telnyx --account other --setting connection_id=7 --api-key"
     assert desk(line, str(file), "--public-key", "no-key", "--yes") == Exit.USAGE
-    assert "no Ed25519 public key" in desk.err
+    assert "not a public key" in desk.err
     assert desk(line, str(file), "--public-key", public) == Exit.USAGE, "nobody can be asked"
     assert desk(line, str(file), "--public-key", public, "--yes") == Exit.DONE, desk.err
     kept = secret(desk.world, "telnyx/other")
@@ -144,7 +146,56 @@ def test_setup_of_providers_without_webhooks_says_so(desk: Command) -> None:
     assert desk("setup callfire") == Exit.DONE
     assert "polls them" in desk.out
     assert desk("setup telesign --customer-id X") == Exit.USAGE
+    assert "--customer-id and --api-key belong together" in desk.err
     assert desk("setup callfire --login X --password /no/such/file") == Exit.USAGE
+    assert desk("setup callfire --setting a=b") == Exit.USAGE
+
+
+def test_setup_registers_a_postback_once_the_receiver_knows_its_token(desk: Command) -> None:
+    line = "setup callfire --event INBOUND_TEXT_FINISHED"
+    assert desk(line) == Exit.USAGE, "nobody can be asked"
+    assert desk(line, "--yes") == Exit.DONE, desk.err
+    token = secret(desk.world, "callfire/default")["postback_token"]
+    parameter = next(each for each in desk.out.splitlines() if "CallFireTokenDigests=" in each).partition("=")[2]
+    assert parameter.endswith(f"default={sha256(token.encode()).hexdigest()}")
+    assert "Registered" not in desk.out
+    assert token not in desk.out + desk.err
+    # As after a deployment: the receiver knows the digest of the token in the secret.
+    desk.world.put_secret("callfire", **{**secret(desk.world, "callfire/default"), "postback_token": TOKEN})
+    desk.world.clock.advance(60)
+    assert desk(line) == Exit.DONE, desk.err
+    assert "Registered: https://" in desk.out
+    assert "{token}" in desk.out
+    desk.world.clock.advance(60)
+    assert desk(line) == Exit.DONE
+    assert "registered already" in desk.out
+    assert token not in desk.out + desk.err
+
+
+def test_setup_says_how_this_stack_answered_the_last_webhooks(desk: Command) -> None:
+    assert desk("setup telnyx") == Exit.DONE, desk.err
+    assert "Telnyx has logged no webhook to this stack" in desk.out
+    answers = [200, 401, 401, 401, 401]
+    url = f"{target(desk.world).url}/webhooks/telnyx"
+    desk.world.telnyx.webhook_urls([url, "https://elsewhere.example/hook"])
+    desk.world.telnyx.outbox.send = lambda to, headers, body: answers.pop(0) if to == url else 200
+    for _ in range(2):
+        desk.world.telnyx.send_webhook(payload={"id": "of-nobody"})
+        desk.world.telnyx.pump()
+        for _ in range(4):
+            desk.world.clock.advance(30)
+            desk.world.telnyx.pump()
+    assert answers == []
+    assert desk("setup telnyx") == Exit.DONE, desk.err
+    assert "2 webhooks to this stack in the last 1 day: 1 delivered, 1 not." in desk.out
+    assert "number_order.complete  answered 401 (error 75499), 4 attempts" in desk.out
+    [failed] = desk.json("providers deliveries telnyx --failed")
+    assert [each["answer"] for each in failed["attempts"]] == [401] * 4
+    assert len(desk.json("providers deliveries telnyx --elsewhere")) == 4
+    assert desk.json("providers deliveries telnyx --event other") == []
+    assert "of-nobody" not in desk.out
+    assert desk("providers deliveries callfire") == Exit.REFUSED
+    assert "callfire has no log of its webhooks" in desk.err
 
 
 def test_doctor_says_what_is_wrong_and_how_to_mend_it(desk: Command) -> None:

@@ -134,6 +134,59 @@ def test_requirement_that_somebody_else_answered_meanwhile_is_not_answered_again
     assert not [each for each in visitor.calls() if each[0] != "GET"]
 
 
+@pytest.fixture
+def two(world: World) -> tuple[str, ...]:
+    """Return the numbers of an order of two numbers whose requirements need values."""
+    world.telnyx.configure(vetting_seconds=1)
+    world.send(body("order-1", {**GERMAN, "quantity": 2}))
+    world.pass_time(3)
+    return tuple(asset.value for asset in world.order().assets)
+
+
+def test_value_is_supplied_for_one_number_alone(world: World, two: tuple[str, ...], visitor: Visitor) -> None:
+    visitor.get("/orders/order-1")
+    told = fill_in(visitor, "Business Name", {"text": "Example GmbH", "number": "+49301234567"}, status=400)
+    assert "the order has no such number" in told
+    assert world.order().operations == ()
+    told = fill_in(visitor, "Business Name", {"text": "Example GmbH", "number": two[1]})
+    assert f"The value for Business Name of {two[1]} was recorded" in told
+    assert f"for {two[1]} is on its way" in told
+    [operation] = world.order().operations
+    assert (operation.number, operation.sub_order_id) == (two[1], None)
+    world.pass_time(10)
+    assert f"It stands otherwise for: {two[1]}" in visitor.get("/orders/order-1")
+
+
+def test_order_is_answered_with_a_requirement_group(world: World, two: tuple[str, ...], visitor: Visitor) -> None:
+    group_id = world.telnyx.full_group("DE", "local")
+    visitor.get("/orders/order-1")
+    action = "/orders/order-1/requirement-group"
+    assert "Give the id of a requirement group." in visitor.submit(action, {}, status=400)
+    told = visitor.submit(action, {"requirement_group_id": group_id, "number": "+49301234567"}, status=400)
+    assert "the order has no such number" in told
+    assert f'value="{group_id}"' in visitor.page
+    assert f"The requirement group {group_id} was recorded" in visitor.submit(
+        action, {"requirement_group_id": group_id}
+    )
+    assert visitor.where == "/orders/order-1"
+    [operation] = world.order().operations
+    assert (operation.group_id, operation.number) == (group_id, None)
+    world.pass_time(120, steps=4, sweep=True)
+    assert world.order().state is OrderState.COMPLETED
+    assert action not in visitor.get("/orders/order-1")
+    assert action not in visitor.page
+
+
+def test_one_number_is_answered_with_a_requirement_group(world: World, two: tuple[str, ...], visitor: Visitor) -> None:
+    group_id = world.telnyx.full_group("DE", "local")
+    visitor.get("/orders/order-1")
+    visitor.submit("/orders/order-1/requirement-group", {"requirement_group_id": group_id, "number": two[0]})
+    assert f"{group_id} for {two[0]}" in visitor.get("/orders/order-1")
+    world.pass_time(120, steps=4, sweep=True)
+    shown = {asset.value: asset.state.value for asset in world.order().assets}
+    assert (shown[two[0]], shown[two[1]]) == ("active", "action_required")
+
+
 def test_own_requirement_is_ticked_off_and_back(world: World, visitor: Visitor) -> None:
     more: dict[str, Any] = {"requirements": [{"id": "letter", "name": "Letter of authority"}]}
     contact = {"email": "desk@example.com", "contact_name": "Desk", "use_case": "two-factor"}

@@ -78,6 +78,31 @@ def test_rejected_requirement_is_answered_with_a_document(desk: Desk, window: Wi
     assert desk.world.order().state is OrderState.COMPLETED
 
 
+def test_one_number_and_then_the_order_are_answered(desk: Desk, window: Window) -> None:
+    order(desk, "order-1", GERMAN, GERMAN)
+    with desk.lock:
+        desk.world.api("POST", "/orders/order-1/approve", {})
+    live(desk, 10)
+    window.go("/orders/order-1")
+    page = window.page
+    number = desk.world.order().assets[0].value
+    card = page.get_by_role("article").filter(has=page.get_by_role("heading", name="Business Name"))
+    card.get_by_label("Text").fill("Example GmbH")
+    card.get_by_label("For one number only").fill(number)
+    card.get_by_role("button", name="Supply").click()
+    window.says(f"The value for Business Name of {number} was recorded")
+    live(desk, 30)
+    with desk.lock:
+        group_id = desk.world.telnyx.full_group("DE", "local")
+    window.go("/orders/order-1")
+    page.get_by_text("Answer with a requirement group").click()
+    page.get_by_label("Id of the requirement group").fill(group_id)
+    page.get_by_role("button", name="Attach the group").click()
+    window.says(f"The requirement group {group_id} was recorded and goes to the provider now.")
+    live(desk)
+    window.says("It is complete: 2 of 2 delivered.")
+
+
 def test_more_time_is_asked_for(desk: Desk, window: Window) -> None:
     order(desk, "order-1", GERMAN)
     window.go("/orders/order-1")

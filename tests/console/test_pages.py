@@ -5,11 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
+from bench import pages
+from bench.pages import BOUNDS
+from numberdesk_cli.console.pages import VIEWS
 from tests.support.builders import body
 
 if TYPE_CHECKING:
@@ -17,26 +21,6 @@ if TYPE_CHECKING:
     from tests.support.console import Desk, Visitor
 
 GERMAN = {"criteria": {"country": "DE", "city": "Berlin"}, "quantity": 1}
-BOUNDS = {
-    "/": 10,
-    "/?part=needs": 4,
-    "/?part=desk": 4,
-    "/orders": 1,
-    "/orders?part=rows": 1,
-    "/orders/german": 7,
-    "/orders/german/numbers": 1,
-    "/orders/german/timeline": 1,
-    "/orders/german/acts/extend": 1,
-    "/numbers": 2,
-    "/profiles": 1,
-    "/profiles/telnyx/default/DE/local": 2,
-    "/dead-letters": 4,
-    "/providers": 2,
-    "/providers/telnyx/default": 3,
-    "/providers/telnyx/default?what=numbers&country=US&limit=5": 4,
-    "/placing": 1,
-}
-"""The most API calls that each page makes, whatever the desk holds."""
 
 
 def rejected(world: World) -> None:
@@ -48,15 +32,33 @@ def rejected(world: World) -> None:
 # What they cost
 
 
-def test_pages_make_a_bounded_number_of_calls(busy: World, visitor: Visitor) -> None:
-    for path, most in BOUNDS.items():
-        visitor.calls()
-        visitor.get(path)
-        made = visitor.calls()
-        print(f"{path}: {len(made)} of {most} calls")  # noqa: T201 - the cost of each page is what this tells
-        assert len(made) <= most, made
-        # Nobody's look at a page changes anything; a search is a POST that reads.
-        assert all(method == "GET" or where.endswith("/search") for method, where in made)
+def test_pages_make_a_bounded_number_of_calls(busy: World, desk: Desk) -> None:
+    shown = list(pages.show(desk, "german", BOUNDS))
+    print(*pages.lines(shown, BOUNDS), sep="\n")  # noqa: T201 - the cost of each page is what this tells
+    assert list(pages.broken(shown, BOUNDS, timed=False)) == []
+
+
+def test_every_page_has_a_bound() -> None:
+    """Beside those that only lead elsewhere, or show what a form began."""
+    paths = {path.partition("?")[0].format(order_id="german") for path in BOUNDS}
+    for method, path, _ in VIEWS:
+        shown = re.compile(re.sub(r"\{\w+\}", "[^/]+", path))
+        assert (
+            method != "GET" or path in ("/bulk/{job}", "/go", "/profiles/choose") or any(map(shown.fullmatch, paths))
+        ), path
+
+
+@pytest.mark.parametrize(
+    ("page", "told"),
+    [
+        (pages.Shown("/orders", 200, 2, 0, 0.1, 0.1), "/orders: 2 API calls, at most 1"),
+        (pages.Shown("/orders", 200, 1, 1, 0.1, 0.1), "/orders: 1 API calls that change something"),
+        (pages.Shown("/orders", 200, 1, 0, 0.8, 0.5), "/orders: 0.800 s, at most 0.750 s"),
+        (pages.Shown("/orders", 500, 1, 0, 0.1, 0.1), "/orders: HTTP 500"),
+    ],
+)
+def test_page_beyond_a_bound_is_named(page: pages.Shown, told: str) -> None:
+    assert list(pages.broken([page], BOUNDS, timed=True)) == [told]
 
 
 def endless(request: httpx.Request) -> httpx.Response | None:

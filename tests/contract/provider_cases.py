@@ -36,6 +36,7 @@ from numberdesk.providers.base import (
     ProviderError,
     Query,
     RefusedError,
+    Sent,
     SlotBusyError,
     UnreadableError,
 )
@@ -76,6 +77,7 @@ ABILITIES: dict[Ability, dict[str, Callable[[Provider, Order], object]]] = {
         "register": lambda it, _: it.register("https://desk.example/hook", None),
         "unregister": lambda it, _: it.unregister("registration-1"),
     },
+    Ability.DELIVERIES: {"deliveries": lambda it, _: it.deliveries(Sent(), None)},
     Ability.ORDERS: {"orders": lambda it, _: it.orders(None)},
     Ability.RELEASE: {"release": lambda it, _: it.release("+13125550123", AssetKind.NUMBER)},
 }

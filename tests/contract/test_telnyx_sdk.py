@@ -825,6 +825,33 @@ class TestAccount:
         sdk.check(sdk.client.notification_profiles.delete(profile.id or ""))
         assert sdk.client.notification_profiles.list().data == []
 
+    def test_log_of_deliveries_is_listed(self, sdk: Sdk) -> None:
+        answers = [503, 503, 503, 503, 200]
+        sdk.simulator.webhook_urls(["https://desk.example/webhooks/telnyx"])
+        sdk.simulator.outbox.send = lambda url, headers, body: answers.pop(0)
+        for _ in range(2):
+            event_id = sdk.simulator.send_webhook(payload={"id": "order-1"})
+            for _ in range(4):
+                sdk.simulator.pump()
+                sdk.simulator.advance(60)
+        [failed] = sdk.check(sdk.client.webhook_deliveries.list(filter={"status": {"eq": "failed"}}), PAGING).data
+        assert failed.attempts
+        assert len(failed.attempts) == 4
+        since = failed.finished_at
+        assert since
+        [delivered] = sdk.check(
+            sdk.client.webhook_deliveries.list(
+                filter={
+                    "event_type": "number_order.complete",
+                    "attempts": {"contains": "desk.example"},
+                    "started_at": {"gte": (since + timedelta(seconds=1)).isoformat()},
+                }
+            ),
+            PAGING,
+        ).data
+        assert delivered.webhook
+        assert (delivered.webhook.id, delivered.status) == (event_id, "delivered")
+
 
 class TestFailures:
     def test_no_request_is_repeated(self, sdk: Sdk, telnyx: ModuleType) -> None:

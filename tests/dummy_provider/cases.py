@@ -13,11 +13,13 @@ from numberdesk.api.routes import ROUTES
 from numberdesk.domain.request import InvalidMessageError, read_message
 from numberdesk.domain.statuses import OrderState
 from numberdesk.providers import registry
+from tests.cli.test_commands import Command
 from tests.support.aws import TOKEN, World, world
 from tests.support.builders import body
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 HOOK = f"/postbacks/acme/{TOKEN}"
 ORDER = body("order-1", {"criteria": {"country": "DE", "number_type": "local"}, "quantity": 2}, provider="acme")
@@ -34,6 +36,7 @@ ASKED: dict[str, tuple[dict[str, str], Any, int]] = {
     "register_webhook": ({}, {"token": TOKEN}, 201),
     "list_registrations": ({}, None, 200),
     "unregister_webhook": ({}, None, 204),
+    "list_deliveries": ({}, None, 409),
     "list_profiles": ({"provider": "acme"}, None, 200),
     "put_profile": ({}, {"answers": [{"requirement": "x", "value": {"kind": "text", "text": "y"}}]}, 409),
     "get_profile": ({}, None, 404),
@@ -85,6 +88,28 @@ def _ask_everything(desk: World) -> None:
         assert (name, answered) == (name, status), shown
         if status == 200 and name not in ("list_profiles", "list_registrations"):
             assert "acme" in json.dumps(shown), name
+
+
+def test_command_line_knows_the_provider(
+    desk: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    command = Command(desk, monkeypatch)
+    assert command("setup --help") == 0
+    assert "acme" in capsys.readouterr().out
+    assert command("setup acme --help") == 0
+    assert "A file with the Acme key" in capsys.readouterr().out
+    file = tmp_path / "key"
+    file.write_text("KEY-new", encoding="utf-8")
+    assert command("setup acme --event order_done --yes --key", str(file)) == 0, command.err
+    assert "AcmeNumbersTokenDigests=" in command.out
+    desk.put_secret("acme", key="KEY-acme", postback_token=TOKEN)
+    assert command("setup acme --event order_done") == 0, command.err
+    assert "/postbacks/acme/{token} (order_done)" in command.out
+    desk.send(ORDER)
+    desk.settle()
+    [order] = command.json("orders show order-1")
+    assert command("trigger acme order_done --dry-run --order order-1") == 0, command.err
+    assert json.loads(command.out) == {"schema_version": 1, "id": "event-0", "order": order["provider_order_id"]}
 
 
 def test_misspelt_provider_name_is_reported() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from numberdesk.domain import placing
 from numberdesk.domain.statuses import OrderState
+from numberdesk.providers import registry
 from tests.support.aws import SOURCES, TOKEN, api_event, proxy_event, sqs_record
 from tests.support.builders import SCOPE, START, body
 from tests.support.stack import ROOT, functions
@@ -81,7 +82,7 @@ def test_order_is_placed_woken_and_completed(world: World) -> None:
 def test_webhook_of_an_unknown_order_is_kept(world: World) -> None:
     assert world.function("sync_order")(sample("sync_order-webhook")) == NO_FAILURES
     [kept] = world.items(f"UNMATCHED#{START:%Y-%m-%d}")
-    assert kept["body"] == (ROOT / "events" / "telnyx" / "number-order-complete.json").read_bytes()
+    assert kept["body"] == registry.samples("telnyx")["number_order.complete"].read_bytes()
 
 
 def test_purchase_that_the_table_did_not_accept_is_recorded(world: World) -> None:

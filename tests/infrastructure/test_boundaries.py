@@ -13,7 +13,7 @@ from tests.support.imports import ROOT, first_party, imported, tree
 FUNCTIONS = sorted((ROOT / "functions").glob("*/*.py"))
 SHARED_BY_PROVIDERS = {
     f"numberdesk.providers.{name}"
-    for name in ("base", "created_id", "http", "info", "json_values", "numbers", "reader", "registry", "xml")
+    for name in ("base", "created_id", "http", "info", "json_values", "numbers", "reader", "registry", "tools", "xml")
 }
 
 # What each layer may import of ours. A package stands for all of its modules.
@@ -172,10 +172,20 @@ OF_COMMAND = {
     "numberdesk.domain",
     "numberdesk.providers.info",
     "numberdesk.providers.registry",
+    "numberdesk.providers.tools",
     "numberdesk.services.receive",
     "numberdesk_cli",
 }
-"""The command speaks to the API: it needs its models, the domain's words, and how a webhook is put into a message."""
+"""The command speaks to the API: it needs its models, the domain's words, the providers' tools, and how a webhook is put into a message."""
+
+
+@pytest.mark.parametrize("module", modules())
+def test_tools_of_providers_are_for_the_command_alone(module: str) -> None:
+    used = {ast.unparse(node) for node in ast.walk(tree(modules()[module])) if isinstance(node, ast.Attribute)}
+    assert not used & {"registry.tools", "registry.samples"}
+    assert "numberdesk.providers.tools" not in imported(tree(modules()[module]), for_types=False) or module.endswith(
+        ".tools"
+    )
 
 
 @pytest.mark.parametrize("path", COMMAND, ids=lambda path: str(path.relative_to(ROOT)))

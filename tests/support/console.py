@@ -64,15 +64,15 @@ class Desk:
         return create_app(client, origin=origin, token=token, now=self.world.clock.now, views=self.views)
 
     @contextmanager
-    def visitor(self, principal: str = ALICE) -> Iterator[Visitor]:
+    def visitor(self, principal: str = ALICE, *, transport: type[OneAtATime] = OneAtATime) -> Iterator[Visitor]:
         """Return a browser without scripts, of a console with a principal's rights."""
-        transport = OneAtATime(self.world, principal)
-        app = self.app(transport)
+        made = transport(self.world, principal)
+        app = self.app(made)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             browser = TestClient(app, base_url=ORIGIN, raise_server_exceptions=True)
         with browser:
-            yield Visitor(browser, transport)
+            yield Visitor(browser, made)
 
 
 class Visitor:

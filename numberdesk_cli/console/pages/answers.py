@@ -1,4 +1,4 @@
-"""What an order's page sends right there: values and documents, comments, and webhooks to be handled again."""
+"""What an order's page sends right there: values, documents and requirement groups, comments, and webhooks to be handled again."""
 
 from __future__ import annotations
 
@@ -32,12 +32,14 @@ def answer(visit: Visit) -> Response:
     def upload(file: File, content_type: str) -> str:
         return visit.client.upload(order_id, file.name, content_type, file.content)
 
+    number = form.text("number")
     try:
         value = read_value(form, upload)
         visit.client.supply(
             order_id,
             [{"requirement": requirement, "value": value}],
-            sub_order_id=sub_order_id or None,
+            sub_order_id=None if number else sub_order_id or None,
+            number=number or None,
             resubmit=form.text("resubmit") == "yes",
         )
     except FaultsError as error:
@@ -45,10 +47,34 @@ def answer(visit: Visit) -> Response:
     except ProblemError as error:
         return show(visit, status=error.status, refused=Refused.by(name, error, form.values(), _faults(error)))
     label = form.text("label") or requirement
+    whose = f"{label} of {number}" if number else label
     ticked = value["kind"] == "done"
     return visit.go(
         f"/orders/{order_id}",
-        f"{label} was noted." if ticked else f"The value for {label} was recorded and goes to the provider now.",
+        f"{label} was noted." if ticked else f"The value for {whose} was recorded and goes to the provider now.",
+    )
+
+
+def attach(visit: Visit) -> Response:
+    """Answer with a requirement group: the order, one of its sub orders, or one number."""
+    order_id, form = visit.path("order_id"), visit.form
+    group_id, sub_order_id, number = (form.text(name) for name in ("requirement_group_id", "sub_order_id", "number"))
+    if not group_id:
+        faults = {"requirement_group_id": "Give the id of a requirement group."}
+        return show(visit, status=400, refused=Refused("group", "Nothing was sent.", "", form.values(), faults))
+    try:
+        visit.client.attach_group(
+            order_id,
+            group_id,
+            sub_order_id=sub_order_id or None,
+            number=number or None,
+            resubmit=form.text("resubmit") == "yes",
+        )
+    except ProblemError as error:
+        refused = Refused.by("group", error, form.values(), dict(issues_of(error)))
+        return show(visit, status=error.status, refused=refused)
+    return visit.go(
+        f"/orders/{order_id}", f"The requirement group {group_id} was recorded and goes to the provider now."
     )
 
 
@@ -99,6 +125,7 @@ def replay(visit: Visit) -> Response:
 
 VIEWS = (
     ("POST", "/orders/{order_id}/requirements", answer),
+    ("POST", "/orders/{order_id}/requirement-group", attach),
     ("POST", "/orders/{order_id}/comments", comment),
     ("POST", "/orders/{order_id}/comments/{comment_id}/read", mark_read),
     ("POST", "/orders/{order_id}/replay", replay),

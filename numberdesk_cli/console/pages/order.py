@@ -11,7 +11,8 @@ from starlette.responses import Response
 from numberdesk.api.models.base import Listing
 from numberdesk.api.models.orders import NumberView
 from numberdesk.domain.ledger import Entry
-from numberdesk.domain.statuses import AssetState
+from numberdesk.domain.statuses import FOLLOWED, OPEN_ASSETS, AssetKind, AssetState, RequirementState
+from numberdesk.providers import registry
 from numberdesk_cli.console import charts
 from numberdesk_cli.console.gathering import part
 from numberdesk_cli.console.listing import address, one_page
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from numberdesk.api.models.orders import OrderView
     from numberdesk.api.models.requirements import OrderRequirementsView, StandView
-    from numberdesk.domain.order import Operation
+    from numberdesk.domain.order import Operation, Requirement
     from numberdesk_cli.console.visit import Visit
     from numberdesk_cli.errors import DeskError
 
@@ -64,6 +65,10 @@ class Asked:
     """Values on their way to the provider."""
     seen: str
     """How it stands, to notice when somebody else answers it meanwhile."""
+    numbers: tuple[str, ...]
+    """The numbers that it can be answered for one by one; empty where there is no more than one."""
+    differing: tuple[tuple[str, RequirementState], ...]
+    """Numbers where it stands otherwise."""
 
     @property
     def open(self) -> bool:
@@ -130,6 +135,8 @@ def show(visit: Visit, *, template: str = "order.html", status: int = 200, refus
         comments=comments,
         webhooks=webhooks,
         refused=refused,
+        takes_group=takes_group(found),
+        group_numbers=numbers_of(found, ""),
         seen=_seen(visit, found),
     )
 
@@ -158,9 +165,37 @@ def _asked(shown: OrderView, part_: OrderRequirementsView) -> tuple[OrderRequire
                 stand=stand,
                 coming=coming(shown, sub_order_id, id_),
                 seen=standing(shown, sub_order_id, id_),
+                numbers=() if part_.own else numbers_of(shown, sub_order_id),
+                differing=_differing(shown, sub_order_id, requirement) if requirement else (),
             )
         )
     return part_, made
+
+
+def numbers_of(order: OrderView, sub_order_id: str) -> tuple[str, ...]:
+    """Return the numbers that a value or a group can be supplied for one by one, as far as the order shows them."""
+    found = [each for each in order.assets if each.kind is AssetKind.NUMBER and sub_order_id in ("", each.sub_order_id)]
+    return tuple(each.value for each in found if each.state in OPEN_ASSETS) if len(found) > 1 else ()
+
+
+def _differing(
+    order: OrderView, sub_order_id: str, requirement: Requirement
+) -> tuple[tuple[str, RequirementState], ...]:
+    return tuple(
+        (asset.value, its.state)
+        for asset in order.assets
+        if asset.sub_order_id == (sub_order_id or None)
+        for its in asset.requirements
+        if its.id == requirement.id and its.state not in (requirement.state, RequirementState.UNKNOWN)
+    )
+
+
+def takes_group(order: OrderView) -> bool:
+    """Say whether an order can be answered with a requirement group."""
+    asked = any(not each.own for each in order.requirements)
+    # The API decides about a provider that this command does not know.
+    able = order.provider not in registry.NAMES or registry.capabilities(order.provider).takes_requirement_groups
+    return asked and able and order.state in FOLLOWED
 
 
 def numbers(visit: Visit) -> Response:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,8 +10,9 @@ from hypothesis import strategies as st
 from numberdesk.providers.base import Hint, NotAHintError
 from numberdesk.providers.callfire.hints import read_hints
 from numberdesk.providers.callfire.statuses import PHASES
+from tests.support.imports import LAYER
 
-EVENTS = Path(__file__).parents[3] / "events" / "callfire"
+SAMPLES = LAYER / "numberdesk" / "providers" / "callfire" / "samples"
 NAMESPACES = 'xmlns="http://api.callfire.com/data" xmlns:n="http://api.callfire.com/notification/xsd"'
 
 
@@ -21,7 +21,7 @@ def _xml(order: str = "", root: str = "n:NumberOrderFinished") -> bytes:
 
 
 def test_xml_sample_names_its_order() -> None:
-    body = (EVENTS / "number-order-finished.xml").read_bytes()
+    body = (SAMPLES / "number-order-finished.xml").read_bytes()
     assert read_hints(body) == [
         Hint(
             webhook_id=f"sha256:{hashlib.sha256(body).hexdigest()}",
@@ -34,7 +34,7 @@ def test_xml_sample_names_its_order() -> None:
 
 
 def test_json_sample_names_its_order() -> None:
-    [hint] = read_hints((EVENTS / "number-order-finished.json").read_bytes())
+    [hint] = read_hints((SAMPLES / "number-order-finished.json").read_bytes())
     assert (hint.webhook_type, hint.provider_order_id, hint.says_ended) == (
         "NumberOrderNotification",
         "3833623003",
@@ -43,7 +43,7 @@ def test_json_sample_names_its_order() -> None:
 
 
 def test_notification_about_something_else_names_no_order() -> None:
-    [hint] = read_hints((EVENTS / "text-notification.xml").read_bytes())
+    [hint] = read_hints((SAMPLES / "text-notification.xml").read_bytes())
     assert (hint.webhook_type, hint.provider_order_id, hint.says_ended) == ("TextNotification", None, False)
 
 

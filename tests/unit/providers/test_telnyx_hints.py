@@ -3,7 +3,6 @@
 import hashlib
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +11,9 @@ from hypothesis import strategies as st
 
 from numberdesk.providers.base import Hint, NotAHintError
 from numberdesk.providers.telnyx.hints import read_hints
+from tests.support.imports import LAYER
 
-EVENTS = Path(__file__).parents[3] / "events" / "telnyx"
+SAMPLES = LAYER / "numberdesk" / "providers" / "telnyx" / "samples"
 ORDER = "e3dcb7d4-4f0b-4800-bd9f-b04cc684a82f"
 
 
@@ -29,7 +29,7 @@ def _read(**changes: Any) -> Hint:
 
 
 def test_sample_with_nulls_is_read() -> None:
-    assert read_hints((EVENTS / "number-order-complete.json").read_bytes()) == [
+    assert read_hints((SAMPLES / "number_order.complete.json").read_bytes()) == [
         Hint(
             webhook_id="da5ddb44-4eda-45f0-b8a7-913a4092eccc",
             webhook_type="number_order.complete",
@@ -42,13 +42,13 @@ def test_sample_with_nulls_is_read() -> None:
 
 
 def test_cancelled_order_is_read_with_its_reference() -> None:
-    [hint] = read_hints((EVENTS / "number-order-cancelled.json").read_bytes())
+    [hint] = read_hints((SAMPLES / "number_order.complete-cancelled.json").read_bytes())
     assert hint.reference == "0b0f2f0e-6c1c-5d0e-9a39-6f2f6b2a4f3d"
     assert hint.says_ended
 
 
 def test_event_of_another_kind_of_order_names_none_of_ours() -> None:
-    [hint] = read_hints((EVENTS / "advanced-order-status-update.json").read_bytes())
+    [hint] = read_hints((SAMPLES / "advanced_order.status_update.json").read_bytes())
     assert (hint.webhook_type, hint.provider_order_id, hint.says_ended) == ("advanced_order.status_update", None, False)
 
 

@@ -31,6 +31,7 @@ from numberdesk.providers.base import (
     ProviderError,
     Query,
     RefusedError,
+    Sent,
     UnreadableError,
 )
 from numberdesk.providers.telnyx.adapter import build
@@ -512,6 +513,79 @@ def test_unregistering_removes_records_that_nothing_else_uses(adapter: Provider,
     assert adapter.registrations() == []
     with pytest.raises(RefusedError, match="no such registration"):
         adapter.unregister(first.id)
+
+
+# What it sent
+
+
+def test_deliveries_show_how_webhooks_were_answered(adapter: Provider, simulator: TelnyxSimulator) -> None:
+    adapter.register(HOOK, None)
+    adapter.register("https://elsewhere.example/hook?key=secret", None)
+    event_id = simulator.send_webhook(payload={"customer_reference": "personal"})
+    simulator.outbox.send = lambda url, headers, body: 200 if url == HOOK else 401
+    for _ in range(4):
+        simulator.pump()
+        simulator.advance(60)
+    page = adapter.deliveries(Sent(), None)
+    assert (page.cursor, page.unread) == (None, ())
+    answers = {each.attempts[0].url: [attempt.answer for attempt in each.attempts] for each in page.items}
+    assert answers == {HOOK: [200], "https://elsewhere.example/hook?{token}": [401] * 4}
+    assert {(each.webhook_id, each.event) for each in page.items} == {(event_id, "number_order.complete")}
+    [here] = adapter.deliveries(Sent(url=HOOK), None).items
+    assert (here.delivered, here.started_at) == (True, NOW)
+    [failed] = adapter.deliveries(Sent(delivered=False), None).items
+    assert (failed.provider_status, failed.attempts[0].codes) == ("failed", ("75499",))
+    for nothing in (
+        Sent(since=NOW + timedelta(hours=1)),
+        Sent(until=NOW - timedelta(seconds=1)),
+        Sent(event="number_order.other"),
+    ):
+        assert adapter.deliveries(nothing, None).items == ()
+    assert len(adapter.deliveries(Sent(NOW, NOW + timedelta(hours=1), "number_order.complete"), None).items) == 2
+    assert "personal" not in repr(page)
+
+
+def test_deliveries_are_read_page_by_page(adapter: Provider, simulator: TelnyxSimulator) -> None:
+    simulator.webhook_urls([HOOK])
+    simulator.send_webhook(copies=101)
+    simulator.pump()
+    first = adapter.deliveries(Sent(), None)
+    second = adapter.deliveries(Sent(), first.cursor)
+    assert (len(first.items), len(second.items), second.cursor) == (100, 1, None)
+    with pytest.raises(RefusedError, match="not from this list"):
+        adapter.deliveries(Sent(), "x")
+
+
+@given(
+    rows=st.lists(
+        st.recursive(
+            st.none() | st.text() | st.integers(),
+            lambda it: st.dictionaries(
+                st.sampled_from(
+                    [
+                        "id",
+                        "status",
+                        "webhook",
+                        "attempts",
+                        "http",
+                        "request",
+                        "url",
+                        "response",
+                        "errors",
+                        "started_at",
+                    ]
+                ),
+                it | st.lists(it),
+            ),
+            max_leaves=12,
+        ),
+        max_size=3,
+    )
+)
+def test_odd_deliveries_are_read_as_far_as_they_go(rows: list[Any]) -> None:
+    adapter = _answering(httpx.Response(200, json={"data": rows, "meta": {"total_pages": 1}}))
+    page = adapter.deliveries(Sent(), None)
+    assert len(page.items) + len(page.unread) == len(rows)
 
 
 def test_failed_cleanup_is_left_to_the_next_one(adapter: Provider, simulator: TelnyxSimulator) -> None:

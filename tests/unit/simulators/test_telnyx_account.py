@@ -278,3 +278,40 @@ def test_numbers_have_the_configured_cost(simulator: TelnyxSimulator, client: ht
         "/available_phone_numbers", params={"filter[country_code]": "US", "filter[limit]": "1"}
     ).json()["data"]
     assert found["cost_information"] == {"upfront_cost": "3.00", "monthly_cost": "2.50", "currency": "EUR"}
+
+
+def test_log_of_deliveries_shows_what_was_sent_and_how_it_was_answered(
+    simulator: TelnyxSimulator, client: httpx.Client
+) -> None:
+    url = "https://desk.example/webhooks/telnyx"
+    simulator.webhook_urls([url])
+    simulator.outbox.send = lambda url, headers, body: 503
+    simulator.allow("OTHER", account="other")
+    simulator.send_webhook(payload={"id": "o-1"})
+    simulator.pump()
+    assert client.get("/webhook_deliveries").json()["data"] == [], "it is tried again"
+    for _ in range(3):
+        simulator.advance(60)
+        simulator.pump()
+    simulator.outbox.send = lambda url, headers, body: 200
+    event_id = simulator.send_webhook(event_type="number_order.other")
+    simulator.pump()
+    later, earlier = client.get("/webhook_deliveries").json()["data"]
+    assert (later["webhook"]["id"], later["status"], len(later["attempts"])) == (event_id, "delivered", 1)
+    assert (earlier["status"], len(earlier["attempts"])) == ("failed", 4)
+    assert earlier["attempts"][0]["started_at"] > earlier["attempts"][3]["started_at"]
+    assert earlier["attempts"][0]["http"]["response"]["status"] == 503
+    for query, found in (
+        ({"filter[status][eq]": "failed"}, [earlier]),
+        ({"filter[event_type]": "number_order.complete,number_order.nothing"}, [earlier]),
+        ({"filter[webhook][contains]": event_id}, [later]),
+        ({"filter[attempts][contains]": "desk.example"}, [later, earlier]),
+        ({"filter[attempts][contains]": "elsewhere"}, []),
+        ({"filter[started_at][gte]": later["started_at"]}, [later]),
+        ({"filter[started_at][lte]": "2026-03-02T09:00:00+00:00"}, [earlier]),
+    ):
+        shown = client.get("/webhook_deliveries", params=query).json()["data"]
+        assert shown == found, query
+    assert client.get("/webhook_deliveries", params={"filter[started_at][gte]": "soon"}).status_code == 400
+    other = client.get("/webhook_deliveries", headers={"Authorization": "Bearer OTHER"})
+    assert other.json()["data"] == []

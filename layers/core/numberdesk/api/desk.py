@@ -7,16 +7,19 @@ from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
+from pydantic import Field
 
 from numberdesk.api.caller import Caller, Services
 from numberdesk.api.models import desk, providers, today
 from numberdesk.api.models.base import Items, Limit, Listing, Month, NumberType, Provider, QueryNumber, Token, listed
 from numberdesk.api.models.requirements import NewFile, NewProfile, NewUpload
 from numberdesk.domain.catalogue import Specification
-from numberdesk.domain.listings import Offer, Owned, Registration
+from numberdesk.domain.listings import Delivery, Offer, Owned, Registration
+from numberdesk.domain.model import GivenInstant
 from numberdesk.domain.profile import Profile, ProfileKey
 from numberdesk.domain.values import Account, Country, Id
 from numberdesk.providers.base import Query as Wanted
+from numberdesk.providers.base import Sent
 from numberdesk.services.catalogue import About
 
 _Provider = Annotated[Provider, Path()]
@@ -26,6 +29,8 @@ _NumberType = Annotated[NumberType, Path()]
 _Limit = Annotated[Limit, Query()]
 _OfAccount = Annotated[Account, Query()]
 _Next = Annotated[Token | None, Query(alias="next", description="The token that came with the page before.")]
+
+_Text = Annotated[str, Field(min_length=1, max_length=256)]
 
 _BY_DEFAULT = desk.ConfirmRestore()
 _NOT_FORCED = desk.Retire()
@@ -104,6 +109,23 @@ def _providers(services: Services, caller: Callable[[], Caller]) -> list[Callabl
         services.providers.unregister(provider, account, registration_id)
         return Response(204)
 
+    def list_deliveries(
+        provider: _Provider,
+        account: _OfAccount = "default",
+        since: Annotated[GivenInstant | None, Query(description="Of those whose delivery began then or later.")] = None,
+        until: Annotated[
+            GivenInstant | None, Query(description="Of those whose delivery began then or earlier.")
+        ] = None,
+        event: Annotated[
+            _Text | None, Query(description="By the provider's name, such as number_order.complete.")
+        ] = None,
+        delivered: Annotated[bool | None, Query(description="Only those that were, or were not.")] = None,
+        url: Annotated[_Text | None, Query(description="A text in the address that it was sent to.")] = None,
+        next_: _Next = None,
+    ) -> Listing[Delivery]:
+        wanted = Sent(since, until, event, delivered, url)
+        return listed(Listing[Delivery], services.providers.deliveries(provider, account, wanted, token=next_))
+
     return [
         list_providers,
         list_requirements,
@@ -112,6 +134,7 @@ def _providers(services: Services, caller: Callable[[], Caller]) -> list[Callabl
         list_registrations,
         register_webhook,
         unregister_webhook,
+        list_deliveries,
     ]
 
 

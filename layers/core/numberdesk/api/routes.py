@@ -105,6 +105,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/providers/{provider}/webhooks", "read", "list_registrations", "List registered webhooks or postbacks", 200, _ASKS),
     Route("POST", "/providers/{provider}/webhooks", "operate", "register_webhook", "Register this stack's webhook or postback", 201, _ASKS),
     Route("DELETE", "/providers/{provider}/webhooks/{registration_id}", "operate", "unregister_webhook", "Delete a registration", 204, (Problem.NOT_FOUND, *_ASKS)),
+    Route("GET", "/providers/{provider}/deliveries", "read", "list_deliveries", "List webhooks that the provider sent, and how they were answered", 200, _ASKS),
     Route("GET", "/profiles", "read", "list_profiles", "List a provider's profiles"),
     Route("GET", _PROFILE, "read", "get_profile", "Read a profile", 200, (Problem.NOT_FOUND,)),
     Route("PUT", _PROFILE, "operate", "put_profile", "Write a profile", 200, (*_ASKS, Problem.FILE_MISSING, Problem.FILE_NOT_TAKEN, Problem.CHANGED_MEANWHILE)),

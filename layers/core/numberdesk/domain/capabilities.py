@@ -44,6 +44,7 @@ class Ability(StrEnum):
     SEARCH_REGIONS = "search_regions"
     OWNED = "owned"  # lists what the account owns
     REGISTER = "register"  # registers webhooks or postbacks by API
+    DELIVERIES = "deliveries"  # lists the webhooks that it sent, and how they were answered
     ORDERS = "orders"  # lists the account's number orders
     RELEASE = "release"  # gives numbers or keywords back
 

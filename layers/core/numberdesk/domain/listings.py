@@ -78,3 +78,31 @@ class Registration(Record):
     """The provider's own status."""
     note: str = ""
     """A remark for people."""
+
+
+class DeliveryAttempt(Record):
+    """One try to deliver a webhook."""
+
+    url: str
+    """Its target; a query in it is replaced by `{token}`."""
+    at: Instant | None = None
+    answer: int | None = None
+    """The HTTP status of the response; none if there was no response."""
+    codes: tuple[str, ...] = ()
+    """The provider's error codes."""
+
+
+class Delivery(Record):
+    """A webhook that a provider sent or tried to send, without its content."""
+
+    id: str
+    webhook_id: str = ""
+    """The id of the webhook, as it is recorded here."""
+    event: str = ""
+    delivered: bool
+    provider_status: str = ""
+    """The provider's own status."""
+    started_at: Instant | None = None
+    finished_at: Instant | None = None
+    attempts: tuple[DeliveryAttempt, ...] = ()
+    """The latest first."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from numberdesk.domain.catalogue import Specification
-    from numberdesk.domain.listings import Offer, OnOrder, Owned, Registration
+    from numberdesk.domain.listings import Delivery, Offer, OnOrder, Owned, Registration
     from numberdesk.domain.order import Asset, Order
     from numberdesk.domain.request import Criteria, OrderMessage
     from numberdesk.domain.snapshot import AssetSeen, CommentSeen, Snapshot
@@ -191,6 +191,29 @@ class OrdersPage:
     """A page of an account's number orders; `cursor` leads to the next page."""
 
     items: tuple[OnOrder, ...]
+    cursor: str | None = None
+    unread: tuple[str, ...] = ()
+    """Descriptions of rows that could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Which webhooks of a provider's delivery log are listed: those to which all of this applies."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    """When their delivery began; both inclusive."""
+    event: str | None = None
+    delivered: bool | None = None
+    url: str | None = None
+    """A text that is in what the log shows of an attempt, such as the address."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveriesPage:
+    """A page of the delivery log; `cursor` leads to the next page."""
+
+    items: tuple[Delivery, ...]
     cursor: str | None = None
     unread: tuple[str, ...] = ()
     """Descriptions of rows that could not be read."""
@@ -394,6 +417,14 @@ class Provider(ABC):
             NoSuchThingError: there is none with this id.
         """
         raise NotAbleError("it has no webhooks to register")
+
+    def deliveries(self, wanted: Sent, cursor: str | None) -> DeliveriesPage:
+        """List webhooks that were sent, and how they were answered.
+
+        Raises:
+            RefusedError: the cursor is not from this list.
+        """
+        raise NotAbleError("it has no log of its webhooks")
 
 
 @dataclass(frozen=True, slots=True)

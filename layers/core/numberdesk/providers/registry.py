@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numberdesk.domain.settings import Timings
     from numberdesk.providers.base import Hint
     from numberdesk.providers.info import ProviderInfo
+    from numberdesk.providers.tools import Tools
 
 
 def _module(provider: str, name: str = "") -> ModuleType:
@@ -73,3 +74,15 @@ def signature(provider: str) -> ModuleType:
 def adapter(provider: str) -> ModuleType:
     """Return the module with `build(credentials, clock, timings, *, before_call, throttled, transport) -> Provider`."""
     return _module(provider, "adapter")
+
+
+def tools(provider: str) -> Tools:
+    """Return what the command line needs of a provider. Nothing in Lambda calls this."""
+    value: Tools = _module(provider, "tools").TOOLS
+    return value
+
+
+def samples(provider: str) -> dict[str, Path]:
+    """Return the sample webhooks of a provider as JSON files, by the name of the event that each reports."""
+    folder = Path(__file__).parent / provider / "samples"
+    return {path.stem: path for path in sorted(folder.glob("*.json"))}

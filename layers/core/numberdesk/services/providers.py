@@ -16,8 +16,8 @@ from numberdesk.services.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
     from numberdesk.domain.capabilities import Capabilities
-    from numberdesk.domain.listings import Offer, Owned, Registration
-    from numberdesk.providers.base import Query
+    from numberdesk.domain.listings import Delivery, Offer, Owned, Registration
+    from numberdesk.providers.base import Query, Sent
     from numberdesk.services.paging import Tokens
     from numberdesk.services.ports import Page, Providers
     from numberdesk.services.receive import Keys
@@ -119,6 +119,14 @@ class ProviderDesk:
         """Delete a registration."""
         _needs(provider, Ability.REGISTER, "has no webhooks to register")
         self.providers.connect(provider, account).unregister(registration_id)
+
+    def deliveries(self, provider: str, account: str, wanted: Sent, *, token: str | None) -> Page[Delivery]:
+        """List webhooks that the provider sent, and how they were answered, in pages as the provider makes them."""
+        _needs(provider, Ability.DELIVERIES, "has no log of its webhooks")
+        listing = f"deliveries/{provider}/{account}/{wanted!r}"
+        cursor = self.tokens.place(listing, token)
+        page = self.providers.connect(provider, account).deliveries(wanted, cursor)
+        return self.tokens.page(listing, page.items, page.cursor)
 
     def _checked(self, provider: str, account: str, token: str | None) -> str:
         """Let only a token be registered by which its postbacks are known: any other would be refused for ever."""

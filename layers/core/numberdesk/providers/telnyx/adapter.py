@@ -15,7 +15,7 @@ from numberdesk.providers.base import (
     UnreadableError,
 )
 from numberdesk.providers.json_values import identifier, text
-from numberdesk.providers.telnyx import inventory, offers, registrations, submissions
+from numberdesk.providers.telnyx import deliveries, inventory, offers, registrations, submissions
 from numberdesk.providers.telnyx.api import Api
 from numberdesk.providers.telnyx.cancelling import cancel
 from numberdesk.providers.telnyx.catalogue import catalogue
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from numberdesk.domain.snapshot import CommentSeen, Snapshot
     from numberdesk.domain.statuses import AssetKind
     from numberdesk.domain.values import Address
-    from numberdesk.providers.base import Credentials, OrdersPage, OwnedPage, Query
+    from numberdesk.providers.base import Credentials, DeliveriesPage, OrdersPage, OwnedPage, Query, Sent
     from numberdesk.providers.http import HttpOptions
 
 _SETTINGS = ("connection_id", "messaging_profile_id", "billing_group_id")
@@ -223,6 +223,9 @@ class Telnyx(Provider):
 
     def unregister(self, registration_id: str) -> None:
         registrations.unregister(self._api, registration_id)
+
+    def deliveries(self, wanted: Sent, cursor: str | None) -> DeliveriesPage:
+        return deliveries.deliveries(self._api, wanted, cursor)
 
     def what_to_look_for(self, order: Order) -> str:
         since = f", created after {order.attempt.began_at:%Y-%m-%d %H:%M:%S} UTC" if order.attempt else ""

@@ -24,6 +24,8 @@ CAPABILITIES = Capabilities(
             Ability.SEARCH_NUMBERS,
             Ability.OWNED,
             Ability.REGISTER,
+            # `GET /webhook_deliveries` (OpenAPI, webhook deliveries).
+            Ability.DELIVERIES,
             Ability.ORDERS,
             # `DELETE /phone_numbers/{id}` (OpenAPI, phone number configurations).
             Ability.RELEASE,

@@ -31,7 +31,7 @@ _NEVER_OURS = frozenset({"purchase-failed", "port-failed"})
 
 def owned(api: Api, cursor: str | None) -> OwnedPage:
     """List the account's numbers, oldest purchase first, so that new ones move no page. The cursor is the page's number."""
-    shown, following = _page(api, "phone_numbers", cursor, ("sort", "purchased_at"), size=_OWNED_PAGE)
+    shown, following = page(api, "phone_numbers", cursor, ("sort", "purchased_at"), size=_OWNED_PAGE)
     items: list[Owned] = []
     unread: list[str] = []
     for row in map(fields, shown):
@@ -47,7 +47,7 @@ def owned(api: Api, cursor: str | None) -> OwnedPage:
 
 def orders(api: Api, cursor: str | None) -> OrdersPage:
     """List the account's number orders in Telnyx's order: the API cannot sort them. The cursor is the page's number."""
-    shown, following = _page(api, "number_orders", cursor)
+    shown, following = page(api, "number_orders", cursor)
     items: list[OnOrder] = []
     unread: list[str] = []
     for row in map(fields, shown):
@@ -67,15 +67,16 @@ def orders(api: Api, cursor: str | None) -> OrdersPage:
     return OrdersPage(tuple(items), following, tuple(unread))
 
 
-def _page(
+def page(
     api: Api, path: str, cursor: str | None, *params: tuple[str, str], size: int = PAGE_SIZE
 ) -> tuple[list[object], str | None]:
-    page = page_number(cursor)
+    """Read a page of a list, and return its rows and the cursor of the next page."""
+    at = page_number(cursor)
     try:
-        shown, more = api.page(path, page, *params, size=size)
+        shown, more = api.page(path, at, *params, size=size)
     except BadRequestError as error:
         raise RefusedError(f"the list was refused: {error.detail}", code=error.code) from error
-    return shown, str(page + 1) if more else None
+    return shown, str(at + 1) if more else None
 
 
 def release(api: Api, value: str, kind: AssetKind) -> str:

@@ -194,7 +194,7 @@ def _registration(
     is_pending = provider_status.startswith(("enable-", "delete-"))
     return Registration(
         id=text(setting.get("id")) or "",
-        url=_shown(channels[str(setting["notification_channel_id"])].get("channel_destination")),
+        url=shown(channels[str(setting["notification_channel_id"])].get("channel_destination")),
         event=condition.label if condition else condition_id,
         enabled=provider_status == "enabled",
         provider_status=provider_status,
@@ -202,7 +202,7 @@ def _registration(
     )
 
 
-def _shown(destination: object) -> str:
+def shown(destination: object) -> str:
     """Return an address without what may be secret in it: others' webhooks are listed too."""
     url = destination if isinstance(destination, str) else ""
     try:

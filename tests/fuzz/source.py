@@ -113,7 +113,8 @@ class Source:
             for _ in range(_DEPTH):
                 nested = [nested]
             return nested
-        return HOSTILE[kind % len(HOSTILE)]
+        # A copy: a later edit may change it.
+        return copy.deepcopy(HOSTILE[kind % len(HOSTILE)])
 
 
 def text(data: bytes) -> str:

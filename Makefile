@@ -98,6 +98,10 @@ lists: .venv/ready .ministack/ready ## load 100,000 orders into a local table, c
 flood: .venv/ready .sam/ready .ministack/ready ## deploy onto a local AWS, send 2,000 forged webhooks among 200 genuine ones, lose no genuine one
 	@$(WITH_UV) .venv/bin/python -m bench.flood
 
+.PHONY: kills
+kills: .venv/ready .sam/ready .ministack/ready ## deploy onto a local AWS, kill functions at random while 100 orders and 2,000 webhooks come
+	@$(WITH_UV) .venv/bin/python -m bench.kills
+
 .PHONY: sizes
 sizes: .venv/ready ## count the cost of orders of 3, 250, 2,500 and 10,000 numbers, step by step
 	@.venv/bin/python -m bench.sizes

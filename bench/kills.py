@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
-from bench.flood import TELNYX, counted, kept, percentile, telnyx_body
+from bench.flood import TELNYX, Gun, counted, forged, kept, percentile, telnyx_body
 from local.deployed import DeployedStage
 from local.environment import HOME, ROOT, STACK_NAME
 from local.signing import NO_CERTIFICATES
@@ -59,6 +59,8 @@ QUEUES = {"OrderQueueUrl": 60, "SyncQueueUrl": 60, "NotificationQueueUrl": 60}
 DEAD_LETTERS = ("Order", "Sync", "Stream", "Schedule", "Notification")
 SENDERS = 3
 """Attempts that the carrier has open at one time."""
+BETWEEN_WEBHOOKS = 0.1
+"""Seconds, at least."""
 CARRIER_WAITS = 2.0
 """Seconds until the carrier gives up an attempt (Telnyx's guide on webhooks)."""
 BETWEEN_KILLS = 2.0
@@ -133,7 +135,11 @@ class Carrier:
 
         # Most of them wait for their next attempt.
         with ThreadPoolExecutor(8 * SENDERS, "carrier") as pool:
-            for each in [pool.submit(one, shot) for shot in shots]:
+            running = []
+            for shot in shots:
+                running.append(pool.submit(one, shot))
+                time.sleep(BETWEEN_WEBHOOKS)
+            for each in running:
                 each.result()
         return done
 
@@ -236,7 +242,7 @@ class Kills:
                 sent = Carrier(self._world.stack.api_url, self._world.keys.sign).send(deck, order_now_and_then)
                 took = time.monotonic() - began
                 self._say(f"sent in {took:.0f} s; {killer.killed.total()} processes killed so far")
-                self._until(lambda: self._waiting(messages), PATIENCE / 4)
+                self._until(lambda: self._waiting(messages), PATIENCE / 10)
             self._say(f"{killer.killed.total()} processes killed; now everything may end")
             ended = self._until(lambda: self._unsettled(messages, sent), PATIENCE)
         self._say(f"everything ended {time.monotonic() - began - took:.0f} s after the last webhook")
@@ -251,8 +257,10 @@ class Kills:
             client.update_function_configuration(FunctionName=f"{STACK_NAME}-{function}", Timeout=seconds)
         # Attempts that the carrier gave up still have their receivers: without a bound each further one starts another.
         client.put_function_concurrency(
-            FunctionName=f"{STACK_NAME}-receive_webhook", ReservedConcurrentExecutions=2 * SENDERS
+            FunctionName=f"{STACK_NAME}-receive_webhook", ReservedConcurrentExecutions=4 * SENDERS
         )
+        # So many receivers are warm when it begins; a cold start takes seconds here.
+        Gun(self._world.stack.api_url, SENDERS).fire(forged(self._world.keys, self._chance, 4 * SENDERS))
         for queue, seconds in QUEUES.items():
             url = self._stage.outputs[queue]
             self._stage.sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(seconds)})

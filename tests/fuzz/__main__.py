@@ -95,7 +95,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="tests.fuzz", description="Fuzz everything that others' bytes reach.")
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"by default all: {', '.join(TARGETS)}")
     parser.add_argument("--share", type=float, default=1.0, help="of the usual number of inputs")
-    parser.add_argument("--seconds", type=float, default=240.0, help="the longest that one target runs")
+    parser.add_argument("--seconds", type=float, default=105.0, help="the longest that one target runs")
     parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE.relative_to(ROOT)}")
     asked = parser.parse_args(arguments)
     if unknown := set(asked.targets) - TARGETS.keys():
@@ -104,7 +104,7 @@ def main(arguments: Sequence[str]) -> int:
         return properties()
     print("| target | inputs | seconds | inputs/s | slowest input, ms | most memory for one input, MB | properties |")
     print("|---|---:|---:|---:|---:|---:|---|", flush=True)
-    began = time.monotonic()
+    began, at = time.monotonic(), commit()
     names = asked.targets or list(TARGETS)
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         found = list(pool.map(lambda name: fuzz(name, asked.share, asked.seconds), names))
@@ -117,15 +117,15 @@ def main(arguments: Sequence[str]) -> int:
             f"  keep it as a file in {FOLDER.relative_to(ROOT)}/{each['target']}, and tests/fuzz fails until it is mended"
         )
     if asked.write:
-        write(found, time.monotonic() - began)
+        write(found, time.monotonic() - began, at)
     return 1 if failed else 0
 
 
-def write(found: Sequence[dict[str, Any]], seconds: float) -> None:
+def write(found: Sequence[dict[str, Any]], seconds: float, at: str) -> None:
     """Put the table into the page."""
     total = sum(each["inputs"] for each in found)
     lines = [
-        f"Commit {commit()}, Python {platform.python_version()}, atheris {atheris_version()}.",
+        f"Commit {at}, Python {platform.python_version()}, atheris {atheris_version()}.",
         f"{platform.machine()}, {os.cpu_count()} processors, {AT_A_TIME} targets at a time.",
         f"{total:,} inputs in {seconds:.0f} s.",
         "",

@@ -102,6 +102,10 @@ pages: .venv/ready .ministack/ready ## load 100,000 orders into a local table, c
 flood: .venv/ready .sam/ready .ministack/ready ## deploy onto a local AWS, send 2,000 forged webhooks among 200 genuine ones, lose no genuine one
 	@$(WITH_UV) .venv/bin/python -m bench.flood
 
+.PHONY: kills
+kills: .venv/ready .sam/ready .ministack/ready ## deploy onto a local AWS, kill functions at random while 100 orders and 2,000 webhooks come
+	@$(WITH_UV) .venv/bin/python -m bench.kills
+
 .PHONY: sizes
 sizes: .venv/ready ## count the cost of orders of 3, 250, 2,500 and 10,000 numbers, step by step
 	@.venv/bin/python -m bench.sizes
@@ -134,6 +138,12 @@ api-check: .venv/ready ## send the API arbitrary requests: no 5xx, and no answer
 audit: .venv/ready .audit/ready ## audit with checkov, cfn-lint, bandit and pip-audit
 	@.venv/bin/python -m audit
 
+SHARE ?= 1
+.PHONY: fuzz
+fuzz: .venv/ready ## fuzz everything that others' bytes reach: more than a million inputs (SHARE=0.1: fewer)
+	@$(MAKE) --no-print-directory .fuzz/ready || echo "atheris could not be installed"
+	@PYTHONPATH=layers/core:. .venv/bin/python -m tests.fuzz --share $(SHARE)
+
 .PHONY: record
 record: .venv/ready ## record what a release writes to its table and queues, for later ones to read (VERSION=0.2.0)
 	PYTHONPATH=layers/core:. .venv/bin/python -m tests.recorded $(VERSION)
@@ -157,10 +167,11 @@ lock: .venv/ready ## update the locked versions
 	@$(UV) $(LOCK) --group sam -o requirements/sam.txt
 	@$(UV) $(LOCK) --group ministack -o requirements/ministack.txt
 	@$(UV) $(LOCK) --group audit -o requirements/audit.txt
+	@$(UV) $(LOCK) --group fuzz -c layers/vendor/requirements.txt -c requirements/test.txt -o requirements/fuzz.txt
 
 .PHONY: clean
 clean: ## remove everything that make and the local runs created
-	rm -rf .venv .sam .ministack .audit .local .aws-sam
+	rm -rf .venv .sam .ministack .audit .fuzz .local .aws-sam
 
 # Each environment has one stamp file. It is updated only when its lock has changed.
 .venv/bin/uv: requirements/uv.txt
@@ -177,7 +188,7 @@ clean: ## remove everything that make and the local runs created
 	@chmod +x .venv/bin/numberdesk
 	@touch $@
 
-.sam/ready .ministack/ready .audit/ready: .%/ready: requirements/%.txt | .venv/ready
+.sam/ready .ministack/ready .audit/ready .fuzz/ready: .%/ready: requirements/%.txt | .venv/ready
 	@echo "setting up .$*"
 	@$(UV) venv --quiet --clear --python .venv/bin/python .$*
 	@$(UV) pip install --quiet --require-hashes --python .$* -r $<

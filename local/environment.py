@@ -247,20 +247,29 @@ class LocalStack:
         found = pages.paginate(logGroupName=f"/aws/lambda/{STACK_NAME}-{function}")
         return [event["message"] for page in found for event in page["events"]]
 
-    def kill(self, function: str) -> int:
-        """Kill every process of a function, named by its folder, whatever it is doing, and return their number.
+    def workers(self) -> dict[int, str]:
+        """Return the processes in which functions run: process number and function, named by its folder.
 
-        Read from Linux's /proc; none without it.
+        Read from Linux's /proc; empty without it.
         """
-        named = f"AWS_LAMBDA_FUNCTION_NAME={STACK_NAME}-{function}".encode()
-        killed = 0
+        name = f"AWS_LAMBDA_FUNCTION_NAME={STACK_NAME}-".encode()
+        found = {}
         for process in Path("/proc").glob("[0-9]*"):
             # Other users' processes are unreadable, and some end meanwhile.
             with contextlib.suppress(OSError):
-                if os.getpgid(int(process.name)) == self._group and named in (process / "environ").read_bytes().split(
-                    b"\0"
-                ):
-                    os.kill(int(process.name), signal.SIGKILL)
+                if os.getpgid(int(process.name)) == self._group:
+                    for variable in (process / "environ").read_bytes().split(b"\0"):
+                        if variable.startswith(name):
+                            found[int(process.name)] = variable.removeprefix(name).decode()
+        return found
+
+    def kill(self, function: str) -> int:
+        """Kill every process of a function, named by its folder, whatever it is doing, and return their number."""
+        killed = 0
+        for process, running in self.workers().items():
+            with contextlib.suppress(ProcessLookupError):
+                if running == function:
+                    os.kill(process, signal.SIGKILL)
                     killed += 1
         return killed
 

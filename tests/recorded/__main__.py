@@ -10,7 +10,7 @@ import json
 import sys
 from typing import Any
 
-from tests.recorded import made, readers
+from tests.recorded import histories, made, readers
 
 
 def _json(value: Any) -> str:
@@ -47,6 +47,7 @@ def record(version: str) -> None:
         (folder / "messages" / f"{kind}.json").write_text(_json({"body": body, "read": found}))
     for kind, body in events.items():
         (folder / "events" / f"{kind}.json").write_text(_json({"body": body, "read": readers.read_event(body)}))
+    histories.make(version)
 
 
 if __name__ == "__main__":

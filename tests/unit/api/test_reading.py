@@ -68,6 +68,12 @@ def test_token_is_valid_for_its_own_list(place: str, listing: str) -> None:
         assert (caught.value.problem, caught.value.issues[0].field) == (Problem.INVALID, "next")
 
 
+def test_half_a_character_makes_no_token() -> None:
+    with pytest.raises(ProblemError) as caught:
+        TOKENS.place("orders", "YQ.\ud800")
+    assert caught.value.problem is Problem.INVALID
+
+
 @given(st.text())
 def test_no_text_is_a_token_by_chance(text: str) -> None:
     with pytest.raises(ProblemError):

@@ -137,3 +137,10 @@ def test_json_too_deep_or_too_large_is_no_event(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         json_values.parse(text.encode())
     assert json.dumps(text)
+
+
+@pytest.mark.parametrize("character", ["\x1c", "\x1e", "\x1f", "\x85", "\xa0", "\u2028", " ", "\n"])
+def test_count_in_any_white_space_is_read_or_is_none(character: str) -> None:
+    """What `str.strip` removes and `int` does not take must not end a poll."""
+    assert json_values.integer(f"{character}1") == 1
+    assert json_values.integer(f"7{character}") == 7

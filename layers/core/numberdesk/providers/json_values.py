@@ -77,7 +77,8 @@ def prose(value: object, *, most: int = 2000) -> str:
 def integer(value: object) -> int | None:
     """Return a whole number that is not negative, given as a number or as a string of at most nine digits."""
     if isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
-        return int(value)
+        # int() strips fewer characters than strip() does.
+        return int(value.strip())
     return min(value, _MOST) if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 

@@ -49,7 +49,9 @@ class Tokens:
         if token is None:
             return None
         place = peek(token)
-        if not place or not hmac.compare_digest(token.encode(), self._token(listing, place).encode()):
+        # A caller's text may hold half of a surrogate pair, which UTF-8 does not encode.
+        sent = token.encode("utf-8", "surrogatepass")
+        if not place or not hmac.compare_digest(sent, self._token(listing, place).encode()):
             text = "this token belongs to no page of this list; use the one that came with the page before, and the same query, or begin anew"
             raise ProblemError(
                 Problem.INVALID, "the request is not valid", [ValidationIssue("next", "not_a_token", text)]

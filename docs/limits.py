@@ -182,6 +182,12 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
             "tests/contract/test_store_lists.py::test_count_of_a_list_is_bounded_and_says_so",
         ),
         _limit(
+            "Calls to the table for a page of `GET /activity`, and places that it reads to find what one principal did; the rest is on later pages",
+            "3 calls, {storage.ledger.MAX_SEARCHED} of each of {domain.lists.SHARDS} partitions",
+            "tests/contract/test_store_activity.py::test_page_of_one_caller_among_many_takes_three_calls",
+            "tests/contract/test_store_activity.py::test_pages_have_every_deed_once_and_the_newest_first",
+        ),
+        _limit(
             "A paging token; it is valid for its own list only",
             "2,048 characters",
             f"{_PATHS}::test_token_length_is_bounded",

@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 
 from numberdesk_cli.commands.orders import Flag, duration, read_json_file
 from numberdesk_cli.errors import Exit, UsageError
-from numberdesk_cli.session import Desk, Text
+from numberdesk_cli.session import Desk, Reason, Text
 
 if TYPE_CHECKING:
     from numberdesk_cli.session import Session
@@ -226,8 +226,12 @@ def extend(order_id: str, *, text: Text | None = None, sub_order: SubOrder = Non
 
 
 def acknowledge(
-    order_id: str, *, during: Annotated[str, Parameter(name="--for", help="How long: 90m, 4h, 2d.")] = "4h", desk: Desk
+    order_id: str,
+    *,
+    during: Annotated[str, Parameter(name="--for", help="How long: 90m, 4h, 2d.")] = "4h",
+    reason: Reason = None,
+    desk: Desk,
 ) -> int:
     """Say that you are working on an order. Its next reminder names you."""
-    desk.show_done(desk.client.acknowledge(order_id, desk.now() + duration(during)))
+    desk.show_done(desk.client.acknowledge(order_id, desk.now() + duration(during), reason=reason))
     return Exit.DONE

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
 from numberdesk.domain import wording
-from numberdesk_cli.commands.orders import Flag
+from numberdesk_cli.commands.orders import Flag, Limit
 from numberdesk_cli.errors import Exit, UsageError
 from numberdesk_cli.session import Desk, Reason
 
@@ -32,6 +33,7 @@ def register(app: App) -> None:
     app.command(replay)
     app.command(spending)
     app.command(overview, name="status")
+    app.command(activity)
 
 
 # Placing
@@ -179,6 +181,28 @@ def overview(*, desk: Desk) -> int:
     return Exit.DONE
 
 
+def activity(*, month: str | None = None, by: str | None = None, limit: Limit = 50, desk: Desk) -> int:
+    """List who did what through the API, the latest first.
+
+    Args:
+        month: What was done in this month (2026-11), by default the present one.
+        by: Only what this principal did: its ARN, as --json shows it.
+        limit: The most that are listed; 0 lists all.
+    """
+    desk.out.items(
+        islice(desk.client.activity(month=month, by=by), limit or None),
+        [
+            ("WHEN", lambda it: it.at),
+            ("WHO", lambda it: wording.who(it.actor)),
+            ("WHAT", lambda it: it.data.get("operation") or it.kind.value),
+            ("ON", lambda it: it.subject),
+            ("REASON", lambda it: it.data.get("reason")),
+        ],
+        none="nobody did anything in that month",
+    )
+    return Exit.DONE
+
+
 def _count(view: CountView) -> str:
     return f"{view.count}{'+' if view.more else ''}"
 
@@ -218,10 +242,10 @@ def retire(
 
 
 @accounts.command
-def reinstate(provider: str, account: str, *, yes: Flag = False, desk: Desk) -> int:
+def reinstate(provider: str, account: str, *, reason: Reason = None, yes: Flag = False, desk: Desk) -> int:
     """Use a retired account again. Orders that wait for it are placed."""
     desk.confirm(f"Use {provider}/{account} again?", yes=yes)
-    _show_account(desk, desk.client.reinstate(provider, account))
+    _show_account(desk, desk.client.reinstate(provider, account, reason=reason))
     return Exit.DONE
 
 

@@ -473,9 +473,9 @@ def erase(order_id: str, *, reason: Reason = None, dry_run: Flag = False, yes: F
 
 
 @orders.command
-def sync(order_id: str, *, desk: Desk) -> int:
+def sync(order_id: str, *, reason: Reason = None, desk: Desk) -> int:
     """Poll an order at its provider now."""
-    desk.show_done(desk.client.sync(order_id))
+    desk.show_done(desk.client.sync(order_id, reason=reason))
     return Exit.DONE
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from numberdesk.api.models.orders import OrderView
+    from numberdesk.domain.ledger import Entry
 
 _SOON = timedelta(days=1)
 _NEAR = timedelta(days=7)
@@ -100,6 +101,12 @@ def words_of_kind(kind: object) -> str:
     text = plain(kind)
     spaced = "".join(f" {each.lower()}" if each.isupper() else each for each in text).strip()
     return spaced[:1].upper() + spaced[1:]
+
+
+def deed(entry: Entry) -> str:
+    """Say what an entry of the ledger is about: what was asked for where it is an operation, otherwise its kind."""
+    operation = entry.data.get("operation")
+    return f"{words_of_kind(entry.kind)}: {plain(operation)}" if operation else words_of_kind(entry.kind)
 
 
 def provider(name: str) -> str:

@@ -188,6 +188,32 @@ def test_somebody_who_is_at_it_is_named_before_a_decision(desk: Command) -> None
     assert "alice is at it until" in desk.err
 
 
+def test_activity_shows_who_did_what_and_why(desk: Command) -> None:
+    assert desk("activity") == Exit.DONE
+    assert "nobody did anything in that month" in desk.err
+    vetted(desk)
+    assert desk("orders sync order-1 --reason", "Telnyx called.") == Exit.DONE
+    desk.world.clock.advance(1)
+    assert desk("acknowledge order-1 --for 4h --reason", "Asking sales.") == Exit.DONE
+    assert desk("activity") == Exit.DONE
+    for said in ("alice", "ReminderAcknowledged", "SyncRequested", "order/order-1", "Telnyx called.", "Asking sales."):
+        assert said in desk.out
+    reasons = [row["data"]["reason"] for row in desk.json("activity")]
+    assert reasons == ["Asking sales.", "Telnyx called."]
+    assert [row["kind"] for row in desk.json("activity --limit 1")] == ["ReminderAcknowledged"]
+    assert desk.json("activity --month 2026-10") == desk.json("activity --by arn:aws:iam::1:user/eve") == []
+
+
+def test_account_is_used_again_with_a_reason(desk: Command) -> None:
+    desk.world.send(body())
+    desk.world.pass_time(3)
+    assert desk("accounts retire telnyx default --yes --reason", "The contract ends.") == Exit.DONE
+    desk.world.clock.advance(1)
+    assert desk("accounts reinstate telnyx default --yes --reason", "It was extended.") == Exit.DONE
+    deeds = [(row["kind"], row["data"]["reason"]) for row in desk.json("activity")]
+    assert deeds == [("AccountReinstated", "It was extended."), ("AccountRetired", "The contract ends.")]
+
+
 def test_order_is_rejected_with_a_reason(held: Command) -> None:
     assert held("orders reject order-1 --yes --reason", "too dear") == Exit.DONE
     assert "It was cancelled before anything was bought." in held.out

@@ -1260,6 +1260,41 @@ class StoreContract:
         [rest] = paged(lambda after: store.ledger("order-1", after=after or pages[1][1].position, limit=9))
         assert rest == (refusal,)
 
+    # What callers did
+
+    def test_what_callers_did_is_listed_by_month_over_all_subjects(self, store: Store) -> None:
+        ada, bob = "arn:aws:iam::123456789012:user/ada", "arn:aws:iam::123456789012:user/bob"
+        order = create(store)
+        after = order.with_(version=2)
+        by_ada = [entry.with_(actor=ada, at=START + HOUR) for entry in entries(after, UNKNOWN, UNKNOWN)]
+        store.commit(order, after, [*by_ada, entries(after, UNKNOWN)[0].with_(position="0000000002.002")])
+        read = store.gate()
+        store.put_gate(
+            read.model_copy(update={"version": read.version + 1}),
+            gate_entry(read).with_(actor=bob, at=START + 2 * HOUR),
+        )
+        store.account_read("telnyx", "default", START)
+        december = START + timedelta(days=10)
+        assert store.retire(account_entry(ChangeKind.ACCOUNT_RETIRED, december).with_(actor=ada))
+
+        def listed(month: str, actor: str | None = None, limit: int = 10) -> list[tuple[str, str]]:
+            pages = paged(lambda after: store.activity(month, actor, after=after, limit=limit))
+            return [(entry.subject, entry.position) for page in pages for entry in page]
+
+        november = [
+            ("desk/placing", gate_entry(read).position),
+            ("order/order-1", "0000000002.001"),
+            ("order/order-1", "0000000002.000"),
+        ]
+        assert listed(MONTH) == listed(MONTH, limit=1) == november
+        assert listed(MONTH, ada) == november[1:]
+        assert listed(MONTH, bob) == november[:1]
+        assert [subject for subject, _ in listed("2026-12")] == ["account/telnyx/default"]
+        assert listed("2026-10") == listed(MONTH, "arn:aws:iam::123456789012:user/eve") == []
+        # Personal data is not part of it.
+        store.erase("order-1")
+        assert listed(MONTH) == november
+
     # What is due
 
     def test_due_orders_include_long_overdue_ones(self, store: Store) -> None:

@@ -108,7 +108,7 @@ def write(table: Table) -> None:
     switched(table.gate(), table, table_id="table-1", confirmed_at=START)
     table.record(gate_entry(Gate(version=9, table_id="table-1")))
     table.account_read(*ACCOUNT, START)
-    assert table.retire(account_entry(ChangeKind.ACCOUNT_RETIRED))
+    assert table.retire(account_entry(ChangeKind.ACCOUNT_RETIRED).with_(actor="arn:aws:iam::123456789012:user/ada"))
     assert table.block(account_entry(ChangeKind.PROVIDER_ACCOUNT_BLOCKED, message="blocked"), "no key", LATER)
     table.take_slot("callfire", "default", START, HOUR, HOUR)
     found = Inventory(finished_at=START, table_id="table-1", differences=("orphan/+1",), failing_since=LATER)

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from numberdesk.domain import costs
+from numberdesk.domain import activity, costs
 from numberdesk.domain.costs import Spent
 from numberdesk.domain.gate import Gate, closed_because
 from numberdesk.domain.lists import SHARDS, Summary, attention, memberships, next_deadline
@@ -272,6 +272,14 @@ class MemoryStore:
     def ledger(self, order_id: str, *, after: str | None, limit: int) -> Page[Entry]:
         subject = f"order/{order_id}"
         return _page(((place, entry) for (of, place), entry in self.entries.items() if of == subject), after, limit)
+
+    def activity(self, month: str, actor: str | None, *, after: str | None, limit: int) -> Page[Entry]:
+        shards = {f"{activity.partition(month)}/{shard}" for shard in range(SHARDS)}
+        listed = (
+            (activity.membership(entry), entry) for entry in self.entries.values() if actor in (None, entry.actor)
+        )
+        found = ((place[1], entry) for place, entry in listed if place is not None and place[0] in shards)
+        return _page(found, after, limit, newest_first=True)
 
     def kept(self, order_id: str, operation_id: str) -> Payload | None:
         return self.operations.get((order_id, operation_id))

@@ -192,7 +192,22 @@ def _today(services: Services) -> list[Callable[..., Any]]:
     ) -> today.StatusView:
         return today.StatusView.of(services.status.read(month))
 
-    return [get_spending, get_status]
+    def list_activity(
+        month: Annotated[Month | None, Query(description="UTC; by default the present one.")] = None,
+        by: Annotated[
+            str | None,
+            Query(
+                min_length=1,
+                max_length=512,
+                description="Only what this principal did: an `actor`, exactly as it is shown.",
+            ),
+        ] = None,
+        limit: _Limit = 50,
+        next_: _Next = None,
+    ) -> desk.Activity:
+        return listed(desk.Activity, services.reading.activity(month, by, limit=limit, token=next_))
+
+    return [get_spending, get_status, list_activity]
 
 
 def _dead_letters(services: Services) -> list[Callable[..., Any]]:

@@ -152,6 +152,18 @@ class Ledger(Protocol):
     def ledger(self, order_id: str, *, after: str | None, limit: int) -> Page[Entry]:
         """Read an order's ledger in the order in which things happened; refusals of messages come last. `after` is a position."""
 
+    def activity(self, month: str, actor: str | None, *, after: str | None, limit: int) -> Page[Entry]:
+        """Read what callers of the API did in a month (UTC, `2026-11`), the newest first (see `domain.activity`).
+
+        At most three calls. A page of one caller may be short, or empty, and still have others after it.
+
+        Args:
+            month: the month.
+            actor: only this caller's; none reads everybody's.
+            after: the place after which to go on.
+            limit: the most entries of a page, at most 100.
+        """
+
 
 class Outbox(Protocol):
     """Ledger entries whose event is not on the bus yet."""

@@ -42,7 +42,8 @@ Personal data is under `PERSONAL#` and nowhere else, so that it can be erased on
 Indexes (all sparse, keys only, spread over shards so that no partition is hot):
     wake          wake_shard, wake_at                 orders with something due, by kind and when
     unpublished   unpublished_shard, unpublished_at   ledger entries whose event is not published yet
-    lists         list_pk, list_sk                    orders on lists: the list's shard, and the place in it
+    lists         list_pk, list_sk                    orders on lists, and ledger entries of callers of the API (`domain.activity`): the
+                                                      list's shard, and the place in it
 
 An order's row names the pages with its numbers and with every other field longer than `pages.FIELD_BYTES`; one query reads them all. A
 named page is never written again. If one is missing, a commit replaced it meanwhile, and the reader reads again. Pages that the row does

@@ -182,6 +182,12 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
             "tests/contract/test_store_lists.py::test_count_of_a_list_is_bounded_and_says_so",
         ),
         _limit(
+            "Countries and types of one order whose vetting is counted, and calls to the table for `GET /vetting`",
+            "{domain.vetting.MAX_KINDS}, 1 for each provider",
+            "tests/unit/domain/test_vetting.py::test_bounded_number_of_kinds_is_counted",
+            "tests/functional/test_today.py::test_vetting_of_a_year_takes_a_call_for_each_provider",
+        ),
+        _limit(
             "Calls to the table for a page of `GET /activity`, and places that it reads to find what one principal did; the rest is on later pages",
             "3 calls, {storage.ledger.MAX_SEARCHED} of each of {domain.lists.SHARDS} partitions",
             "tests/contract/test_store_activity.py::test_page_of_one_caller_among_many_takes_three_calls",

@@ -30,7 +30,7 @@ from numberdesk.api.models.desk import (
 from numberdesk.api.models.orders import CommentView, NumberView, OrderList, OrderView, Submitted
 from numberdesk.api.models.providers import ProviderView
 from numberdesk.api.models.requirements import NewUpload, OrderRequirementsView
-from numberdesk.api.models.today import SpendingView, StatusView
+from numberdesk.api.models.today import SpendingView, StatusView, VettingView
 from numberdesk.domain.catalogue import Specification
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.listings import Offer, Owned, Registration
@@ -281,6 +281,10 @@ class Client:
     def status(self, month: str | None = None) -> StatusView:
         """Say how numberdesk stands; orders are counted by state for those received in a month (`2026-11`), by default this one."""
         return self._get(StatusView, "status", query={"month": month})
+
+    def vetting(self, months: int = 3) -> VettingView:
+        """Say how long numbers were vetted in the last months, by provider, country and number type."""
+        return self._get(VettingView, "vetting", query={"months": months})
 
     def activity(self, *, month: str | None = None, by: str | None = None) -> Iterator[Entry]:
         """List what callers of the API did in a month (`2026-11`), by default this one: all, or one by its ARN; the newest first."""

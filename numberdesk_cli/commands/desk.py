@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -34,6 +34,7 @@ def register(app: App) -> None:
     app.command(spending)
     app.command(overview, name="status")
     app.command(activity)
+    app.command(vetting)
 
 
 # Placing
@@ -179,6 +180,28 @@ def overview(*, desk: Desk) -> int:
         none="no account is in use",
     )
     return Exit.DONE
+
+
+def vetting(
+    *, months: Annotated[int, Parameter(help="How many months, the present one included: 1 to 12.")] = 3, desk: Desk
+) -> int:
+    """Show how long numbers were vetted, by provider, country and type: from their first requirement to the delivery, estimated."""
+    desk.out.items(
+        desk.client.vetting(months).items,
+        [
+            ("NUMBERS", lambda it: f"{it.provider} {it.country} {it.number_type}"),
+            ("ENDED", lambda it: it.ended),
+            ("DELIVERED", lambda it: it.delivered),
+            ("HALF WITHIN", lambda it: _time(it.median_seconds)),
+            ("NINE IN TEN WITHIN", lambda it: _time(it.p90_seconds)),
+        ],
+        none="no vetting ended in that time",
+    )
+    return Exit.DONE
+
+
+def _time(seconds: int | None) -> str | None:
+    return None if seconds is None else wording.time_left(timedelta(seconds=seconds))
 
 
 def activity(*, month: str | None = None, by: str | None = None, limit: Limit = 50, desk: Desk) -> int:

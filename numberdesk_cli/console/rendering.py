@@ -6,6 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from numberdesk.domain import wording
 from numberdesk_cli.console import charts, masking, values, words
 from numberdesk_cli.console.pages.placing import seen_of
 
@@ -34,6 +35,7 @@ def environment() -> Environment:
     made.filters.update(
         instant=words.instant,
         relative=words.relative,
+        duration=wording.time_left,
         urgency=words.urgency,
         plain=words.plain,
         tone=words.tone,

@@ -14,6 +14,7 @@ import pytest
 
 from numberdesk_cli import app
 from numberdesk_cli.errors import Exit
+from numberdesk_cli.explain import ENOUGH
 from numberdesk_cli.output import Output, shown
 from numberdesk_cli.session import Session
 from tests.support import aws
@@ -202,6 +203,28 @@ def test_activity_shows_who_did_what_and_why(desk: Command) -> None:
     assert reasons == ["Asking sales.", "Telnyx called."]
     assert [row["kind"] for row in desk.json("activity --limit 1")] == ["ReminderAcknowledged"]
     assert desk.json("activity --month 2026-10") == desk.json("activity --by arn:aws:iam::1:user/eve") == []
+
+
+def test_usual_time_of_vetting_is_shown_and_explained(desk: Command) -> None:
+    assert desk("vetting") == Exit.DONE
+    assert "no vetting ended in that time" in desk.err
+    for number in range(ENOUGH):
+        vetted(desk, f"order-{number}")
+    desk.world.telnyx.supply("*")
+    desk.world.pass_time(120, steps=4, sweep=True)
+    assert desk("vetting --months 1") == Exit.DONE
+    assert "telnyx DE local" in desk.out
+    [row] = desk.json("vetting")
+    assert (row["ended"], row["delivered"]) == (ENOUGH, ENOUGH)
+    vetted(desk, "another")
+    assert desk("explain another") == Exit.DONE
+    assert "Telnyx usually takes about" in desk.out
+    assert any("usually takes" in reason for reason in desk.json("explain another")[0]["reasons"])
+    # What is usual is an extra: without it the rest is told.
+    desk.transport.before = lambda request: httpx.Response(404) if request.url.path.endswith("/vetting") else None
+    assert desk("explain another") == Exit.DONE
+    assert "usually" not in desk.out
+    assert desk("vetting") != Exit.DONE
 
 
 def test_account_is_used_again_with_a_reason(desk: Command) -> None:

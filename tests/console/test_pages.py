@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -18,12 +19,12 @@ if TYPE_CHECKING:
 
 GERMAN = {"criteria": {"country": "DE", "city": "Berlin"}, "quantity": 1}
 BOUNDS = {
-    "/": 10,
+    "/": 11,
     "/?part=needs": 4,
     "/?part=desk": 4,
     "/orders": 1,
     "/orders?part=rows": 1,
-    "/orders/german": 7,
+    "/orders/german": 8,
     "/orders/german/numbers": 1,
     "/orders/german/timeline": 1,
     "/orders/german/acts/extend": 1,
@@ -109,6 +110,19 @@ def test_today_shows_what_needs_a_person_soonest_deadline_first(busy: World, vis
     assert "Order messages 1" in text
     assert "Orders are placed" in text
     assert "telnyx" in text.lower()
+
+
+def test_today_shows_how_long_vetting_takes(busy: World, visitor: Visitor) -> None:
+    assert "No vetting ended with a delivered number since 2026-09." in visitor.get("/")
+    for _ in range(2):
+        busy.telnyx.supply("*")
+        busy.pass_time(60, steps=2, sweep=True)
+    assert busy.order("german").state.value == "completed"
+    text = visitor.get("/")
+    assert "Telnyx DE local" in text
+    assert "Nine in ten within" in text
+    [row] = re.findall(r'<tr><th scope="row">Telnyx DE local</th>(.*?)</tr>', visitor.page)
+    assert row.endswith("<td>1</td>")
 
 
 def test_part_of_today_that_fails_leaves_the_others(busy: World, visitor: Visitor) -> None:

@@ -19,7 +19,7 @@ from numberdesk.domain.gate import Gate
 from numberdesk.domain.ledger import MAX_ENTRIES, Entry
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.notices import HeldBack
-from numberdesk.domain.order import Asset, Attempt, Deadline, Reservation
+from numberdesk.domain.order import Asset, Attempt, Deadline, Reservation, Vetting
 from numberdesk.domain.profile import Profile, ProfileKey, Upload
 from numberdesk.domain.request import NumbersItem
 from numberdesk.domain.schedule import WakeKind
@@ -38,6 +38,7 @@ from numberdesk.domain.values import (
     StoredFile,
     TextValue,
 )
+from numberdesk.domain.vetting import MAX_KINDS
 from numberdesk.providers.base import SlotBusyError
 from numberdesk.services.ports import (
     Account,
@@ -1259,6 +1260,39 @@ class StoreContract:
         assert pages[2][0] == refusal
         [rest] = paged(lambda after: store.ledger("order-1", after=after or pages[1][1].position, limit=9))
         assert rest == (refusal,)
+
+    # Vettings
+
+    def test_vetting_is_counted_once_with_the_commit_that_ends_it(self, store: Store) -> None:
+        since = {"DE/local": Vetting(since=START), "FR/mobile": Vetting(since=START)}
+        order = changed(create(store), store=store, vettings=since)
+        assert store.vettings("telnyx", [MONTH]) == []
+        german = Vetting(since=START, ended_at=START + 2 * HOUR, delivered=True)
+        before, order = order, changed(order, store=store, vettings=since | {"DE/local": german})
+        counted = {"DE/local/ended": 1, "DE/local/delivered": 1, "DE/local/seconds": 7200, "DE/local/1": 1}
+        assert store.vettings("telnyx", [MONTH]) == [counted]
+        with pytest.raises(ConflictError):
+            changed(before, store=store, vettings=since | {"DE/local": german})
+        order = changed(order, store=store, waiting_for="something else")
+        assert store.vettings("telnyx", [MONTH]) == [counted]
+        december = Vetting(since=START, ended_at=START + timedelta(days=20))
+        changed(order, store=store, vettings={"DE/local": german, "FR/mobile": december})
+        other = changed(create(store, "order-2"), store=store, vettings=since)
+        changed(other, store=store, vettings={"DE/local": german.with_(ended_at=START + 3 * HOUR)})
+        both = {"DE/local/ended": 2, "DE/local/delivered": 2, "DE/local/seconds": 18_000, "DE/local/1": 2}
+        assert store.vettings("telnyx", ["2026-10", MONTH]) == [both]
+        assert store.vettings("telnyx", ["2026-12"]) == [{"FR/mobile/ended": 1}]
+        assert store.vettings("callfire", [MONTH]) == []
+
+    def test_all_vettings_of_an_order_may_end_at_once(self, store: Store) -> None:
+        kinds = [f"{one}{other}/toll_free" for one in "ABCDEFGHIJ" for other in "VWXYZ"]
+        assert len(kinds) == MAX_KINDS
+        order = changed(create(store), store=store, vettings={kind: Vetting(since=START) for kind in kinds})
+        ended = Vetting(since=START, ended_at=START + HOUR, delivered=True)
+        changed(order, store=store, vettings=dict.fromkeys(kinds, ended))
+        [counted] = store.vettings("telnyx", [MONTH])
+        assert {name: counted[f"{name}/0"] for name in kinds} == dict.fromkeys(kinds, 1)
+        assert len(counted) == 4 * MAX_KINDS
 
     # What callers did
 

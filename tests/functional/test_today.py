@@ -16,9 +16,11 @@ from numberdesk.domain.costs import Limits
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import Reservation
 from numberdesk.domain.statuses import ChangeKind, OrderState
+from numberdesk.providers import registry
 from numberdesk.services.ports import Inventory
 from numberdesk.services.spending import SpendingDesk
 from numberdesk.services.status import WAITS, StatusDesk
+from numberdesk.services.vetting import MAX_MONTHS, VettingDesk
 from tests.contract.store_cases import changed, create
 from tests.support import aws
 from tests.support.builders import START, account_entry, body
@@ -130,6 +132,41 @@ def test_spending_of_many_accounts_takes_two_calls(world: World) -> None:
     ]
     shown: dict[str, Any] = {name: (each.reserved, each.left) for name, each in spending.accounts[0].cost.items()}
     assert shown == {"EUR": (0, 7), "USD": (Decimal("0.1"), None)}
+
+
+# Vetting
+
+
+def test_vetting_shows_how_long_numbers_of_a_country_took(world: World) -> None:
+    world.telnyx.configure(vetting_seconds=3600)
+    assert world.api("GET", "/vetting")[1] == {"months": ["2026-11", "2026-10", "2026-09"], "items": []}
+    german = {"criteria": {"country": "DE", "city": "Berlin"}, "quantity": 1}
+    for order_id in ("order-1", "order-2"):
+        world.send(body(order_id, german))
+    world.send(body("chicago"))
+    world.pass_time(5)
+    world.telnyx.supply("*")
+    world.pass_time(4 * 3600, steps=12, sweep=True)
+    assert {world.order(order_id).state for order_id in ("order-1", "order-2")} == {OrderState.COMPLETED}
+    [times] = world.api("GET", "/vetting", months="1")[1]["items"]
+    assert [times[name] for name in ("provider", "country", "number_type", "ended", "delivered")] == [
+        "telnyx",
+        "DE",
+        "local",
+        2,
+        2,
+    ]
+    assert 3600 <= times["mean_seconds"] <= 4 * 3600
+    assert 3600 <= times["median_seconds"] <= times["p90_seconds"] <= 4 * 3600
+    assert world.api("GET", "/vetting", months="13")[0] == world.api("GET", "/vetting", months="0")[0] == 400
+
+
+def test_vetting_of_a_year_takes_a_call_for_each_provider(world: World) -> None:
+    calls = Calls()
+    with calls.heard(world.dynamodb):
+        months, _ = VettingDesk(world.table, DeskClock(world.clock)).read(MAX_MONTHS)
+    assert (months[0], months[-1], len(set(months))) == ("2026-11", "2025-12", 12)
+    assert [name for name, _ in calls.made] == ["BatchGetItem"] * len(registry.NAMES)
 
 
 # The status

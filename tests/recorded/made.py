@@ -11,7 +11,18 @@ from unittest import mock
 from numberdesk.domain.change import Change
 from numberdesk.domain.gate import Gate
 from numberdesk.domain.notices import HeldBack
-from numberdesk.domain.order import Acknowledgement, Approval, Attempt, Hold, Order, Quote, Reservation, Stuck, Watch
+from numberdesk.domain.order import (
+    Acknowledgement,
+    Approval,
+    Attempt,
+    Hold,
+    Order,
+    Quote,
+    Reservation,
+    Stuck,
+    Vetting,
+    Watch,
+)
 from numberdesk.domain.snapshot import CommentSeen
 from numberdesk.domain.statuses import AssetState, ChangeKind, HoldKind, OrderState
 from numberdesk.domain.values import Payload, TextValue
@@ -75,6 +86,7 @@ def an_order(before: Order) -> Order:
         operations=many.operations[:1],
         unknown_values_notified=("new",),
         acknowledged=Acknowledgement(by="arn:1", at=START, until=LATER),
+        vettings={"DE/local": Vetting(since=START, ended_at=LATER, delivered=True)},
         erasures_due=(LATER,),
         failed_runs=2,
         stuck=Stuck(since=START, rests_until=LATER),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from numberdesk.domain import activity, costs
+from numberdesk.domain import activity, costs, vetting
 from numberdesk.domain.costs import Spent
 from numberdesk.domain.gate import Gate, closed_because
 from numberdesk.domain.lists import SHARDS, Summary, attention, memberships, next_deadline
@@ -85,6 +86,8 @@ class MemoryStore:
         self.held: dict[tuple[str, str], dict[tuple[str, str], datetime]] = {}
         """Since when what is held, by account: by value and order."""
         self.compared: dict[tuple[str, str], Inventory] = {}
+        self.vetted: dict[tuple[str, str], Counter[str]] = {}
+        """Counts of vettings, by provider and month."""
         self.counts: dict[tuple[str, datetime], int] = {}
         self.left_to_a_sum: dict[tuple[datetime, str], HeldBack] = {}
         self.busy: dict[tuple[str, str], datetime] = {}
@@ -139,7 +142,14 @@ class MemoryStore:
         sums = self._sums(before, after, limits)
         given, taken = self._given_and_taken(before, after)
         listed = sum(was.get(name) != now.get(name) for name in was.keys() | now.keys())
-        others = (gate is not None) + len(claims) + len(sums) + len(given) + len(taken)
+        others = (
+            (gate is not None)
+            + (vetting.counts(before, after) is not None)
+            + len(claims)
+            + len(sums)
+            + len(given)
+            + len(taken)
+        )
         writes = 1 + others + len(entries) + len(receipts) + len(kept or {}) + listed
         assert writes <= _MAX_WRITES, "a transaction holds no more"
         self.orders[after.order_id] = after
@@ -153,6 +163,8 @@ class MemoryStore:
         for key in had - has:
             held.pop(key, None)
         held |= dict.fromkeys(has - had, after.updated_at)
+        if counted := vetting.counts(before, after):
+            self.vetted.setdefault((after.provider, counted[0]), Counter()).update(counted[1])
         self._write(entries)
         for receipt in receipts:
             self.receipts[after.order_id, receipt.webhook_id] = receipt
@@ -349,6 +361,9 @@ class MemoryStore:
         self.switch = gate
         self._write([entry])
         return True
+
+    def vettings(self, provider: str, months: Sequence[str]) -> list[dict[str, int]]:
+        return [dict(self.vetted[provider, month]) for month in months if (provider, month) in self.vetted]
 
     def spent(self, provider: str, account: str, day: str) -> Spent:
         return _spent(self.sums.get((provider, account, day), {}))

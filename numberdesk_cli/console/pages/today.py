@@ -46,7 +46,7 @@ def today(visit: Visit) -> Response:
         return visit.page("parts/needs.html", **_needs(visit, 1)())
     if visit.query("part") == "desk":
         return visit.page("parts/desk.html", **_desk(visit)())
-    parts = [_needs(visit, _DEADLINE_PAGES), _desk(visit)]
+    parts = [_needs(visit, _DEADLINE_PAGES), _desk(visit), _vetting(visit)]
     shown = {name: value for made in parts for name, value in made().items()}
     return visit.page("today.html", **shown)
 
@@ -94,6 +94,17 @@ def _desk(visit: Visit) -> Callable[[], dict[str, Any]]:
             "stands": stands,
             "by_state": _by_state(stands.value) if stands.value else [],
         }
+
+    return shown
+
+
+def _vetting(visit: Visit) -> Callable[[], dict[str, Any]]:
+    """Begin to read how long numbers were vetted."""
+    reading = visit.console.read(visit.client.vetting)
+
+    def shown() -> dict[str, Any]:
+        times = part(reading)
+        return {"vetting": times, "spans": charts.by_time(times.value.items) if times.value else []}
 
     return shown
 

@@ -169,6 +169,7 @@ def desk_api() -> Api:
     from numberdesk.services.spending import SpendingDesk  # noqa: PLC0415
     from numberdesk.services.status import StatusDesk  # noqa: PLC0415
     from numberdesk.services.uploads import Uploads  # noqa: PLC0415
+    from numberdesk.services.vetting import VettingDesk  # noqa: PLC0415
     from numberdesk.storage.files import Bucket  # noqa: PLC0415
 
     desk, sqs = _desk(_MAX_READ), aws.sqs()
@@ -203,6 +204,7 @@ def desk_api() -> Api:
         accounts=AccountDesk(store, desk.clock),
         spending=SpendingDesk(store, desk.clock, _limits()),
         status=StatusDesk(store, desk.clock),
+        vetting=VettingDesk(store, desk.clock),
     )
     return Api(services, logger)
 

@@ -65,7 +65,8 @@ class Orders(Protocol):
         That is its ledger entries, receipts, comments, what lies with its new operations (by operation id), and its lists.
         `after.version` is `before.version` + 1; which pages hold its numbers is the store's own matter. Follow from the
         difference between the two, in the same transaction: the claim of a provider order id that is new on the order, also
-        as a duplicate; the sums of the account's day, where what the order reserved differs; the lock on its content. What the
+        as a duplicate; the sums of the account's day, where what the order reserved differs; the lock on its content; the counts of
+        vettings that end. What the
         order holds (`holdings`) follows a little ahead of the transaction or after it.
 
         Args:
@@ -245,6 +246,13 @@ class Spending(Protocol):
         """Do the same for each of these accounts (provider, name), in one call for a hundred."""
 
 
+class Vettings(Protocol):
+    """How long numbers were vetted: counted with the commit that ends a vetting, and only then."""
+
+    def vettings(self, provider: str, months: Sequence[str]) -> list[dict[str, int]]:
+        """Read a provider's counts of these months, at most a hundred, in one call (see `domain.vetting.counts`)."""
+
+
 class Accounts(Protocol):
     """Accounts at providers, whether placing at one is paused, and whose turn it is to call with it."""
 
@@ -367,6 +375,6 @@ class Notices(Protocol):
 
 
 class DeskStore(
-    Accounts, Gates, Holdings, Ledger, Lists, Webhooks, Orders, Personal, Profiles, Spending, Wakes, Protocol
+    Accounts, Gates, Holdings, Ledger, Lists, Webhooks, Orders, Personal, Profiles, Spending, Vettings, Wakes, Protocol
 ):
     """What of the table those need that share the desk."""

@@ -25,6 +25,7 @@
     account's pause           ACCOUNT#<provider>#<account>         STATE
     account's call slot       ACCOUNT#<provider>#<account>         SLOT
     sums of account's day     ACCOUNT#<provider>#<account>         SPENT#<day>                                 expires
+    counts of vettings        VETTINGS#<provider>                  <month>                                     expires
     account's comparison      ACCOUNT#<provider>#<account>         INVENTORY
     account's ledger          ACCOUNT#<provider>#<account>         LEDGER#<instant>.<kind>
     what an account holds     HOLDINGS#<provider>#<account>#<0-7>  <number or keyword>#<order id>

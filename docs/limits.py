@@ -231,6 +231,11 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
             f"{_STEADY}::test_changes_restart_the_cadence_a_bounded_number_of_times_a_day",
         ),
         _limit(
+            "Writes of what came of an account's polls and webhooks, for `GET /status`",
+            "3 in {services.health.EVERY} for each account: its last webhook, its last answered and its last failed poll",
+            "tests/unit/services/test_health.py::test_instants_are_written_once_a_minute_and_every_poll_is_counted",
+        ),
+        _limit(
             "How late an order's own deadline is reported, in any state",
             "{tests.unit.services.test_own_deadlines.SWEEP}",
             "tests/unit/services/test_own_deadlines.py::test_each_reminder_is_sent_once_and_on_time_on_every_path",

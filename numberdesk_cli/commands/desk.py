@@ -168,12 +168,21 @@ def overview(*, desk: Desk) -> int:
     desk.out.line(
         f"Received in {view.month}: {', '.join(f'{_count(n)} {state.value}' for state, n in view.states.items() if n.count) or 'none'}"
     )
+    if view.sweep:
+        depths = ", ".join(
+            f"{'?' if queue.waiting is None else queue.waiting} on the queue {name}"
+            for name, queue in view.sweep.queues.items()
+        )
+        desk.out.line(f"The sweep last ran {wording.time_left(view.at - view.sweep.at)} ago: {depths}")
     desk.out.items(
         view.accounts,
         [
             ("ACCOUNT", lambda it: f"{it.provider}/{it.account}"),
             ("BLOCKED SINCE", lambda it: it.blocked_since),
             ("WHY", lambda it: it.blocked_because),
+            ("FAILED POLLS", lambda it: f"{it.lately.failed} of {it.lately.polls}"),
+            ("LAST WEBHOOK", lambda it: it.webhook_at),
+            ("UNKNOWN", lambda it: _count(it.unknown)),
             ("COMPARED", lambda it: it.compared_at),
             ("DIFFERENCES", lambda it: [f"{number} {kind}" for kind, number in it.differences.items()]),
         ],

@@ -55,6 +55,7 @@ def environment() -> Environment:
         navigation=_NAVIGATION,
         is_over=words.is_over,
         waiting_words=words.WAITING,
+        queue_words=words.QUEUES,
         share_of=charts.share_of,
         address_fields=values.ADDRESS_FIELDS,
         has_address=values.has_address,

@@ -44,6 +44,7 @@ WAITING = {
     "not_understood": "Something at the provider is not understood",
 }
 """What orders wait for, by the names of the API."""
+QUEUES = {"orders": "Order queue", "sync": "Sync queue"}
 _ACTORS = {
     "place_order": "numberdesk (placing)",
     "sync_order": "numberdesk (following)",

@@ -16,6 +16,7 @@ from numberdesk.domain import gate, lists, operations
 from numberdesk.domain.change import Change
 from numberdesk.domain.costs import Limits, Spent
 from numberdesk.domain.gate import Gate
+from numberdesk.domain.health import Health, QueueSeen, Sweep
 from numberdesk.domain.ledger import MAX_ENTRIES, Entry
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.notices import HeldBack
@@ -1260,6 +1261,26 @@ class StoreContract:
         assert pages[2][0] == refusal
         [rest] = paged(lambda after: store.ledger("order-1", after=after or pages[1][1].position, limit=9))
         assert rest == (refusal,)
+
+    # Health
+
+    def test_last_sweep_replaces_the_one_before(self, store: Store) -> None:
+        assert store.sweep() is None
+        for at in (START, START + SECOND):
+            seen = Sweep(at=at, woken=1, overdue_seconds=2, queues={"sync": QueueSeen(waiting=None, since=START)})
+            store.put_sweep(seen)
+            assert store.sweep() == seen
+
+    def test_health_of_an_account_is_written_over_the_version_before_it(self, store: Store) -> None:
+        assert store.health("telnyx", "default") == Health()
+        first = Health(version=1, written_at=START, webhook_at=START, polls=3, failed=1, error="HTTP 503")
+        assert store.put_health("telnyx", "default", first) is True
+        assert store.put_health("telnyx", "default", first) is False
+        second = first.with_(version=2, polls=4)
+        assert store.put_health("telnyx", "default", second) is True
+        assert store.put_health("telnyx", "default", second.with_(version=4)) is False
+        assert store.health("telnyx", "default") == second
+        assert store.healths([("telnyx", "default"), ("telnyx", "other")]) == {("telnyx", "default"): second}
 
     # Vettings
 

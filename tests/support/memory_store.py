@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from numberdesk.domain import activity, costs, vetting
 from numberdesk.domain.costs import Spent
 from numberdesk.domain.gate import Gate, closed_because
+from numberdesk.domain.health import Health, Sweep
 from numberdesk.domain.lists import SHARDS, Summary, attention, memberships, next_deadline
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.schedule import WakeKind, wake_kind
@@ -86,6 +87,9 @@ class MemoryStore:
         self.held: dict[tuple[str, str], dict[tuple[str, str], datetime]] = {}
         """Since when what is held, by account: by value and order."""
         self.compared: dict[tuple[str, str], Inventory] = {}
+        self.swept: Sweep | None = None
+        self.well: dict[tuple[str, str], Health] = {}
+        """The health of accounts."""
         self.vetted: dict[tuple[str, str], Counter[str]] = {}
         """Counts of vettings, by provider and month."""
         self.counts: dict[tuple[str, datetime], int] = {}
@@ -360,6 +364,24 @@ class MemoryStore:
             return False
         self.switch = gate
         self._write([entry])
+        return True
+
+    def sweep(self) -> Sweep | None:
+        return self.swept
+
+    def put_sweep(self, sweep: Sweep) -> None:
+        self.swept = sweep
+
+    def health(self, provider: str, account: str) -> Health:
+        return self.well.get((provider, account), Health())
+
+    def healths(self, accounts: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Health]:
+        return {key: self.well[key] for key in accounts if key in self.well}
+
+    def put_health(self, provider: str, account: str, health: Health) -> bool:
+        if self.health(provider, account).version != health.version - 1:
+            return False
+        self.well[provider, account] = health
         return True
 
     def vettings(self, provider: str, months: Sequence[str]) -> list[dict[str, int]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from numberdesk_cli.console import charts, words
 from numberdesk_cli.console.gathering import part
 from numberdesk_cli.console.listing import some_orders
+from numberdesk_cli.doctor import MAX_SWEEP_AGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,7 +84,7 @@ def _desk(visit: Visit) -> Callable[[], dict[str, Any]]:
     """Begin to read how the desk itself stands."""
     read, client = visit.console.read, visit.client
     letters, placing = read(client.dead_letter_counts), read(client.placing)
-    status, spending = read(client.status), read(client.spending)
+    status, spending, now = read(client.status), read(client.spending), visit.now()
 
     def shown() -> dict[str, Any]:
         stands = part(status)
@@ -92,6 +93,7 @@ def _desk(visit: Visit) -> Callable[[], dict[str, Any]]:
             "placing": part(placing),
             "spending": part(spending),
             "stands": stands,
+            "stale_sweep": bool(stands.value and stands.value.sweep and now - stands.value.sweep.at > MAX_SWEEP_AGE),
             "by_state": _by_state(stands.value) if stands.value else [],
         }
 

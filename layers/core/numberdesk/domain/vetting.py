@@ -20,7 +20,8 @@ from numberdesk.domain.request import CriteriaItem
 from numberdesk.domain.statuses import OPEN_ASSETS, OWED, AssetState, RequirementState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Set
+    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Set as AbstractSet
     from datetime import datetime
 
     from numberdesk.domain.order import Order
@@ -44,7 +45,7 @@ def follow(order: Order, now: datetime) -> Order:
         if len(vettings) < MAX_KINDS and states.get(kind, frozenset()) & OPEN_ASSETS:
             vettings.setdefault(kind, Vetting(since=since))
     for kind, vetting in vettings.items():
-        there: Set[AssetState] = states.get(kind, frozenset())
+        there: AbstractSet[AssetState] = states.get(kind, frozenset())
         if vetting.ended_at is None and (order.ended or (there and not there & OPEN_ASSETS)):
             vettings[kind] = vetting.with_(ended_at=now, delivered=AssetState.ACTIVE in there)
     return order if vettings == order.vettings else order.with_(vettings=vettings)

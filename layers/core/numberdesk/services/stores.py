@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from numberdesk.domain.costs import Limits, Spent
     from numberdesk.domain.gate import Gate
+    from numberdesk.domain.health import Health, Sweep
     from numberdesk.domain.ledger import Entry
     from numberdesk.domain.lists import Summary
     from numberdesk.domain.notices import HeldBack
@@ -246,6 +247,25 @@ class Spending(Protocol):
         """Do the same for each of these accounts (provider, name), in one call for a hundred."""
 
 
+class Healths(Protocol):
+    """The last sweep, and what came of polls and webhooks of each account."""
+
+    def sweep(self) -> Sweep | None:
+        """Read what the last sweep found; none where there was none."""
+
+    def put_sweep(self, sweep: Sweep) -> None:
+        """Write what a sweep found. Nothing is written over what a newer version of numberdesk wrote."""
+
+    def health(self, provider: str, account: str) -> Health:
+        """Read the health of an account."""
+
+    def healths(self, accounts: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Health]:
+        """Read the same of these accounts (provider, name), in one call for a hundred. Those without one are left out."""
+
+    def put_health(self, provider: str, account: str, health: Health) -> bool:
+        """Write the health of an account over the version before it; false where that is not the stored one."""
+
+
 class Vettings(Protocol):
     """How long numbers were vetted: counted with the commit that ends a vetting, and only then."""
 
@@ -375,6 +395,19 @@ class Notices(Protocol):
 
 
 class DeskStore(
-    Accounts, Gates, Holdings, Ledger, Lists, Webhooks, Orders, Personal, Profiles, Spending, Vettings, Wakes, Protocol
+    Accounts,
+    Gates,
+    Healths,
+    Holdings,
+    Ledger,
+    Lists,
+    Webhooks,
+    Orders,
+    Personal,
+    Profiles,
+    Spending,
+    Vettings,
+    Wakes,
+    Protocol,
 ):
     """What of the table those need that share the desk."""

@@ -23,6 +23,7 @@
     our reference             REFERENCE#<reference>                REFERENCE
     account, or name of one   ACCOUNTS                             <provider>#<account>
     account's pause           ACCOUNT#<provider>#<account>         STATE
+    account's health          ACCOUNT#<provider>#<account>         HEALTH
     account's call slot       ACCOUNT#<provider>#<account>         SLOT
     sums of account's day     ACCOUNT#<provider>#<account>         SPENT#<day>                                 expires
     counts of vettings        VETTINGS#<provider>                  <month>                                     expires
@@ -31,6 +32,7 @@
     what an account holds     HOLDINGS#<provider>#<account>#<0-7>  <number or keyword>#<order id>
     gate of placing           DESK#placing                         GATE
     ledger of placing         DESK#placing                         LEDGER#<position>
+    last sweep                DESK#sweep                           LAST
     key of paging tokens      DESK#paging                          KEY
     refusal without order id  MESSAGE#<queue message id>           LEDGER#refused.<queue message id>
     count of messages         NOTIFIED#<since when>                COUNT#<whose>                               expires
@@ -57,6 +59,7 @@ the orders' rows as they are when it is read.
 
 from __future__ import annotations
 
+from numberdesk.storage.health import Healths
 from numberdesk.storage.holdings import Holdings
 from numberdesk.storage.ledger import Ledger
 from numberdesk.storage.lists import Lists
@@ -67,5 +70,5 @@ from numberdesk.storage.profiles import Profiles
 from numberdesk.storage.webhooks import Webhooks
 
 
-class Table(Orders, Ledger, Lists, Webhooks, Personal, Holdings, Profiles, Notices):
+class Table(Orders, Ledger, Lists, Webhooks, Personal, Holdings, Healths, Profiles, Notices):
     """The order table (`services.stores`)."""

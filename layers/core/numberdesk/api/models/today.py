@@ -92,6 +92,39 @@ def _shown(value: Decimal | None) -> str | None:
     return None if value is None else amount_text(value)
 
 
+class CountView(Out):
+    """How many orders there are."""
+
+    count: Count
+    more: bool = Field(description="Whether there are more: then there are at least as many.")
+
+
+class LatelyView(Out):
+    """Polls of an account since the beginning of the hour before this one. The last minute's may be missing."""
+
+    since: Instant
+    polls: Count
+    failed: Count
+
+
+class QueueView(Out):
+    """What the last sweep found on a queue."""
+
+    waiting: Count | None = Field(
+        description="About how many messages nobody had in hand; null where that could not be read."
+    )
+    since: Instant | None = Field(description="Since when every sweep has found some; null where there were none.")
+
+
+class SweepView(Out):
+    """What the last sweep found. A sweep is made every minute: it sends whatever is due on its way."""
+
+    at: Instant
+    woken: Count = Field(description="How many orders it woke.")
+    overdue_seconds: int = Field(description="By how much the longest overdue order was late.")
+    queues: dict[str, QueueView] = Field(description="By name: `orders` and `sync`.")
+
+
 class AccountStatusView(Out):
     """How an account in use stands."""
 
@@ -109,13 +142,16 @@ class AccountStatusView(Out):
     differences: dict[str, int] = Field(
         description="How many differences that comparison found, by kind, as in the event InventoryDiffers; empty where there was none."
     )
-
-
-class CountView(Out):
-    """How many orders there are."""
-
-    count: Count
-    more: bool = Field(description="Whether there are more: then there are at least as many.")
+    webhook_at: Instant | None = Field(
+        description="When the last authenticated webhook came, right to about a minute; null where none came yet."
+    )
+    answered_at: Instant | None = Field(description="When a poll was last answered, right to about a minute.")
+    failed_at: Instant | None = Field(description="When a poll last failed, right to about a minute.")
+    error: str | None = Field(description="Why that poll failed.")
+    lately: LatelyView
+    unknown: CountView = Field(
+        description="Purchases whose outcome is unknown. Of more than a hundred in all, the oldest hundred are counted."
+    )
 
 
 class WaitingView(Out):
@@ -129,6 +165,7 @@ class StatusView(Out):
     """How numberdesk stands."""
 
     at: Instant
+    sweep: SweepView | None = Field(description="Null where none was made yet.")
     accounts: list[AccountStatusView]
     waiting: dict[str, WaitingView] = Field(
         description="Only what something waits for: `unknown` (the outcome of a purchase), `held` (received, and not placed yet), "

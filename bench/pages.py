@@ -49,7 +49,7 @@ _FEW = 0.1
 _TRIES = 3
 CSV_PAGES = 100
 BOUNDS = {
-    "/": 10,
+    "/": 11,
     "/?part=needs": 4,
     "/?part=desk": 4,
     "/orders": 1,
@@ -58,8 +58,8 @@ BOUNDS = {
     "/orders?country=US": 1,
     "/orders?attention=true": 1,
     "/orders.csv?provider=telnyx": CSV_PAGES,
-    "/orders/{order_id}": 7,
-    "/orders/{order_id}?seen=0": 7,
+    "/orders/{order_id}": 8,
+    "/orders/{order_id}?seen=0": 8,
     "/orders/{order_id}/numbers": 1,
     "/orders/{order_id}/timeline": 1,
     "/orders/{order_id}/acts/extend": 1,
@@ -67,6 +67,7 @@ BOUNDS = {
     "/numbers.csv?account=telnyx/default": CSV_PAGES,
     "/profiles": 1,
     "/profiles/telnyx/default/DE/local": 2,
+    "/activity": 1,
     "/dead-letters": 4,
     "/providers": 2,
     "/providers/telnyx/default": 3,

@@ -43,6 +43,7 @@ from numberdesk.providers.base import (
 )
 from numberdesk.services.commands import Commands
 from numberdesk.services.desk import Desk
+from numberdesk.services.health import HealthRecorder
 from numberdesk.services.inventory import InventoryReconciler
 from numberdesk.services.operations import Operations
 from numberdesk.services.place import Placer
@@ -263,7 +264,8 @@ class Scene:
             zone=ZoneInfo("Europe/Berlin"),
         )
         self._placer = Placer(desk, self, SCOPE, Limits(numbers_per_order=20), metadata_name="")
-        self._syncer = Syncer(desk, Operations(desk, cast("Files", self)), timedelta(days=90))
+        recorder = HealthRecorder(desk.store, desk.clock)
+        self._syncer = Syncer(desk, Operations(desk, cast("Files", self)), timedelta(days=90), recorder)
         bus = EventBus(cast("EventBridgeClient", self), "numberdesk")
         self._publisher = Publisher(self.store, bus, self, self, self)
         self._commands = Commands(desk, cast("Uploads", self))

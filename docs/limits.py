@@ -182,6 +182,18 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
             "tests/contract/test_store_lists.py::test_count_of_a_list_is_bounded_and_says_so",
         ),
         _limit(
+            "Countries and types of one order whose vetting is counted, and calls to the table for `GET /vetting`",
+            "{domain.vetting.MAX_KINDS}, 1 for each provider",
+            "tests/unit/domain/test_vetting.py::test_bounded_number_of_kinds_is_counted",
+            "tests/functional/test_today.py::test_vetting_of_a_year_takes_a_call_for_each_provider",
+        ),
+        _limit(
+            "Calls to the table for a page of `GET /activity`, and places that it reads to find what one principal did; the rest is on later pages",
+            "3 calls, {storage.ledger.MAX_SEARCHED} of each of {domain.lists.SHARDS} partitions",
+            "tests/contract/test_store_activity.py::test_page_of_one_caller_among_many_takes_three_calls",
+            "tests/contract/test_store_activity.py::test_pages_have_every_deed_once_and_the_newest_first",
+        ),
+        _limit(
             "A paging token; it is valid for its own list only",
             "2,048 characters",
             f"{_PATHS}::test_token_length_is_bounded",
@@ -217,6 +229,11 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
             "How often changes restart the cadence of polls",
             "{domain.steady.MAX_RESTARTS} times in {domain.steady.WINDOW}",
             f"{_STEADY}::test_changes_restart_the_cadence_a_bounded_number_of_times_a_day",
+        ),
+        _limit(
+            "Writes of what came of an account's polls and webhooks, for `GET /status`",
+            "3 in {services.health.EVERY} for each account: its last webhook, its last answered and its last failed poll",
+            "tests/unit/services/test_health.py::test_instants_are_written_once_a_minute_and_every_poll_is_counted",
         ),
         _limit(
             "How late an order's own deadline is reported, in any state",

@@ -19,6 +19,7 @@ import httpx
 from numberdesk.api.models.base import Items, Listing
 from numberdesk.api.models.desk import (
     AccountView,
+    Activity,
     DeadLetterView,
     PlacingView,
     QueueCounts,
@@ -29,7 +30,7 @@ from numberdesk.api.models.desk import (
 from numberdesk.api.models.orders import CommentView, NumberView, OrderList, OrderView, Submitted
 from numberdesk.api.models.providers import ProviderView
 from numberdesk.api.models.requirements import NewUpload, OrderRequirementsView
-from numberdesk.api.models.today import SpendingView, StatusView
+from numberdesk.api.models.today import SpendingView, StatusView, VettingView
 from numberdesk.domain.catalogue import Specification
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.listings import Delivery, Offer, Owned, Registration
@@ -190,9 +191,9 @@ class Client:
         body = {"text": text, "sub_order_id": sub_order_id}
         return self._write(OrderView, "POST", "orders", order_id, "extensions", body=body)
 
-    def acknowledge(self, order_id: str, until: datetime) -> OrderView:
-        """Say that you are on it, until then."""
-        body = {"until": until.isoformat()}
+    def acknowledge(self, order_id: str, until: datetime, *, reason: str | None = None) -> OrderView:
+        """Say that you are on it, until then. The reason stays in its ledger."""
+        body = {"until": until.isoformat(), "reason": reason}
         return self._write(OrderView, "POST", "orders", order_id, "acknowledgements", body=body)
 
     def cancel(self, order_id: str, sub_order_id: str | None = None, *, reason: str | None = None) -> OrderView:
@@ -200,9 +201,9 @@ class Client:
         body = {"sub_order_id": sub_order_id, "reason": reason}
         return self._write(OrderView, "POST", "orders", order_id, "cancel", body=body)
 
-    def sync(self, order_id: str) -> OrderView:
-        """Poll an order now."""
-        return self._write(OrderView, "POST", "orders", order_id, "sync")
+    def sync(self, order_id: str, *, reason: str | None = None) -> OrderView:
+        """Poll an order now. The reason stays in its ledger."""
+        return self._write(OrderView, "POST", "orders", order_id, "sync", body={"reason": reason})
 
     def replay(self, order_id: str, webhook_ids: Sequence[str] | None = None, *, dry_run: bool) -> Replayed:
         """Handle an order's webhooks again."""
@@ -280,6 +281,14 @@ class Client:
     def status(self, month: str | None = None) -> StatusView:
         """Say how numberdesk stands; orders are counted by state for those received in a month (`2026-11`), by default this one."""
         return self._get(StatusView, "status", query={"month": month})
+
+    def vetting(self, months: int = 3) -> VettingView:
+        """Say how long numbers were vetted in the last months, by provider, country and number type."""
+        return self._get(VettingView, "vetting", query={"months": months})
+
+    def activity(self, *, month: str | None = None, by: str | None = None) -> Iterator[Entry]:
+        """List what callers of the API did in a month (`2026-11`), by default this one: all, or one by its ARN; the newest first."""
+        yield from self._pages(Activity, "activity", query={"month": month, "by": by})
 
     def accounts(self) -> list[AccountView]:
         """List the accounts that there are."""

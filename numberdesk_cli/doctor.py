@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError
@@ -314,21 +314,14 @@ class _Doctor:
             yield good("concurrency", f"{free} of {whole} concurrent executions are not reserved")
 
     def sweep(self) -> Iterator[Finding]:
-        """Look for the sweep's last line in its log."""
-        group = f"/aws/lambda/{self.target.output('WakeOrdersFunctionName')}"
-        streams: list[dict[str, Any]] = self.target.client("logs").describe_log_streams(
-            logGroupName=group, orderBy="LastEventTime", descending=True, limit=5
-        )["logStreams"]
-        times = [each.get("lastEventTimestamp") or each.get("lastIngestionTime") or 0 for each in streams]
-        if not any(times):
-            yield bad("sweep", "the sweep has not run yet", "Check the schedule of wake_orders.")
+        """Ask the API when the last sweep was made."""
+        last = self.client.status().sweep
+        mend = "Read wake_orders' log; check its schedule."
+        if last is None:
+            yield bad("sweep", "the sweep has not run yet", mend)
             return
-        age = self.now() - datetime.fromtimestamp(max(times) / 1000, UTC)
+        age = self.now() - last.at
         if age > MAX_SWEEP_AGE:
-            yield bad(
-                "sweep",
-                f"the sweep's last line in its log is {wording.time_left(age)} old",
-                "Read wake_orders' log; check its schedule.",
-            )
+            yield bad("sweep", f"the sweep last ran {wording.time_left(age)} ago", mend)
         else:
-            yield good("sweep", f"the sweep ran {wording.time_left(age)} ago")
+            yield good("sweep", f"the sweep last ran {wording.time_left(age)} ago")

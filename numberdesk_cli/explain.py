@@ -5,6 +5,7 @@ The command line and the console show the same words. Everything that providers 
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,7 @@ from numberdesk.domain.order import Quote
 from numberdesk.domain.request import parse_duration
 from numberdesk.domain.statuses import (
     ENDED,
+    FOLLOWED,
     FOR_A_PERSON,
     OWED,
     AssetState,
@@ -25,10 +27,11 @@ from numberdesk_cli.acts import possible
 from numberdesk_cli.explanation import Explanation, Upcoming
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime, timedelta
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from numberdesk.api.models.orders import OrderView
+    from numberdesk.api.models.today import VettingTimesView
     from numberdesk.domain.order import Deadline, Operation, Requirement
 
 ATTENTION = {
@@ -47,15 +50,22 @@ ATTENTION = {
 """Why an order needs a person, by the API's `attention`."""
 
 
-def explain(order: OrderView, now: datetime, zone: ZoneInfo | None = None) -> Explanation:
+ENOUGH = 5
+"""Vettings from which on it is said how long they usually take."""
+
+
+def explain(
+    order: OrderView, now: datetime, zone: ZoneInfo | None = None, *, vetting: Sequence[VettingTimesView] = ()
+) -> Explanation:
     """Explain an order.
 
     Args:
         order: the order, as the API shows it.
         now: the present instant.
         zone: in which instants are shown beside UTC.
+        vetting: how long numbers were vetted lately, to say what is usual.
     """
-    teller = _Teller(order, now, zone or ZoneInfo("UTC"))
+    teller = _Teller(order, now, zone or ZoneInfo("UTC"), vetting)
     waits_for, since = teller.waits()
     return Explanation(
         headline=teller.headline(),
@@ -70,10 +80,11 @@ def explain(order: OrderView, now: datetime, zone: ZoneInfo | None = None) -> Ex
 class _Teller:
     """The sentences about one order."""
 
-    def __init__(self, order: OrderView, now: datetime, zone: ZoneInfo) -> None:
+    def __init__(self, order: OrderView, now: datetime, zone: ZoneInfo, vetting: Sequence[VettingTimesView]) -> None:
         self.order = order
         self.now = now
         self.zone = zone
+        self.vetting = vetting
         self.provider = wording.provider_name(order.provider)
 
     def at(self, instant: datetime) -> str:
@@ -122,6 +133,7 @@ class _Teller:
         if order.state is OrderState.UNKNOWN:
             yield "It is not sent again blindly, since it would be bought twice if the first call arrived after all."
         yield from self._of_requirements()
+        yield from self._usual()
         if order.provider_status and order.provider_order_id:
             yield f"{self.provider} calls it {quoted(order.provider_status)} (its id {quoted(order.provider_order_id)})."
         if order.state in (OrderState.FAILED, OrderState.CANCELLED):
@@ -172,6 +184,28 @@ class _Teller:
             plural = len(found) > 1
             said = text.replace("was ", "were ").replace("needs", "need").replace("is ", "are ") if plural else text
             yield f"{wording.count(len(found), 'requirement')} {said}: {names}."
+
+    def _usual(self) -> Iterator[str]:
+        """Say how long the vetting of such numbers takes, while it is waited for."""
+        if not is_vetted(self.order):
+            return
+        kinds = {(each.country, each.number_type) for each in self.order.sub_orders}
+        for times in self.vetting:
+            if (
+                times.provider == self.order.provider
+                and (times.country, times.number_type) in kinds
+                and times.median_seconds is not None
+                and times.p90_seconds is not None
+                and times.delivered >= ENOUGH
+            ):
+                half, most = (
+                    wording.time_left(timedelta(seconds=each)) for each in (times.median_seconds, times.p90_seconds)
+                )
+                what = f"{times.country} {times.number_type.replace('_', '-')} numbers"
+                yield (
+                    f"{self.provider} usually takes about {half} to vet {what}, and about {most} in one case of ten "
+                    f"({times.delivered} orders lately)."
+                )
 
     def _open(self) -> list[Operation]:
         return [operation for operation in self.order.operations if operation.open]
@@ -263,6 +297,11 @@ class _Teller:
         ]
         if coming := [at for at in due if at > self.now]:
             yield Upcoming(min(coming), f"People are reminded of the deadline of {where}.")
+
+
+def is_vetted(order: OrderView) -> bool:
+    """Say whether the provider's vetting of an order is waited for."""
+    return order.state in FOLLOWED and any(not each.own for each in order.requirements)
 
 
 def time_left(order: OrderView, now: datetime) -> timedelta | None:

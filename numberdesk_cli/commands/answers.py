@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 
 from numberdesk_cli.commands.orders import duration, read_json_file
 from numberdesk_cli.errors import Exit, UsageError
-from numberdesk_cli.session import Account, Country, Desk, Flag, NumberType, OrderId, Provider, SubOrder, Text
+from numberdesk_cli.session import Account, Country, Desk, Flag, NumberType, OrderId, Provider, Reason, SubOrder, Text
 
 if TYPE_CHECKING:
     from numberdesk_cli.session import Session
@@ -249,8 +249,9 @@ def acknowledge(
     order_id: OrderId,
     *,
     during: Annotated[str, Parameter(name="--for", help="For how long, such as 90m, 4h or 2d.")] = "4h",
+    reason: Reason = None,
     desk: Desk,
 ) -> int:
     """Say that you are working on an order. Its next reminder names you."""
-    desk.show_done(desk.client.acknowledge(order_id, desk.now() + duration(during)))
+    desk.show_done(desk.client.acknowledge(order_id, desk.now() + duration(during), reason=reason))
     return Exit.DONE

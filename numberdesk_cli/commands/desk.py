@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
 from numberdesk.domain import wording
+from numberdesk_cli.commands.orders import Limit
 from numberdesk_cli.errors import Exit, UsageError
 from numberdesk_cli.session import Account, Desk, DryRun, Flag, Provider, Reason, Yes
 
@@ -31,6 +33,8 @@ def register(app: App) -> None:
     app.command(replay)
     app.command(spending)
     app.command(overview, name="status")
+    app.command(activity)
+    app.command(vetting)
 
 
 # Placing
@@ -164,16 +168,69 @@ def overview(*, desk: Desk) -> int:
     desk.out.line(
         f"Received in {view.month}: {', '.join(f'{_count(n)} {state.value}' for state, n in view.states.items() if n.count) or 'none'}"
     )
+    if view.sweep:
+        depths = ", ".join(
+            f"{'?' if queue.waiting is None else queue.waiting} on the queue {name}"
+            for name, queue in view.sweep.queues.items()
+        )
+        desk.out.line(f"The sweep last ran {wording.time_left(view.at - view.sweep.at)} ago: {depths}")
     desk.out.items(
         view.accounts,
         [
             ("ACCOUNT", lambda it: f"{it.provider}/{it.account}"),
             ("BLOCKED SINCE", lambda it: it.blocked_since),
             ("WHY", lambda it: it.blocked_because),
+            ("FAILED POLLS", lambda it: f"{it.lately.failed} of {it.lately.polls}"),
+            ("LAST WEBHOOK", lambda it: it.webhook_at),
+            ("UNKNOWN", lambda it: _count(it.unknown)),
             ("COMPARED", lambda it: it.compared_at),
             ("DIFFERENCES", lambda it: [f"{number} {kind}" for kind, number in it.differences.items()]),
         ],
         none="no account is in use",
+    )
+    return Exit.DONE
+
+
+def vetting(
+    *, months: Annotated[int, Parameter(help="How many months, the present one included: 1 to 12.")] = 3, desk: Desk
+) -> int:
+    """Show how long numbers were vetted, by provider, country and type: from their first requirement to the delivery, estimated."""
+    desk.out.items(
+        desk.client.vetting(months).items,
+        [
+            ("NUMBERS", lambda it: f"{it.provider} {it.country} {it.number_type}"),
+            ("ENDED", lambda it: it.ended),
+            ("DELIVERED", lambda it: it.delivered),
+            ("HALF WITHIN", lambda it: _time(it.median_seconds)),
+            ("NINE IN TEN WITHIN", lambda it: _time(it.p90_seconds)),
+        ],
+        none="no vetting ended in that time",
+    )
+    return Exit.DONE
+
+
+def _time(seconds: int | None) -> str | None:
+    return None if seconds is None else wording.time_left(timedelta(seconds=seconds))
+
+
+def activity(*, month: str | None = None, by: str | None = None, limit: Limit = 50, desk: Desk) -> int:
+    """List who did what through the API, the latest first.
+
+    Args:
+        month: What was done in this month (2026-11), by default the present one.
+        by: Only what this principal did: its ARN, as --json shows it.
+        limit: The most that are listed; 0 lists all.
+    """
+    desk.out.items(
+        islice(desk.client.activity(month=month, by=by), limit or None),
+        [
+            ("WHEN", lambda it: it.at),
+            ("WHO", lambda it: wording.who(it.actor)),
+            ("WHAT", lambda it: it.data.get("operation") or it.kind.value),
+            ("ON", lambda it: it.subject),
+            ("REASON", lambda it: it.data.get("reason")),
+        ],
+        none="nobody did anything in that month",
     )
     return Exit.DONE
 
@@ -217,10 +274,10 @@ def retire(
 
 
 @accounts.command
-def reinstate(provider: Provider, account: Account, *, yes: Yes = False, desk: Desk) -> int:
+def reinstate(provider: Provider, account: Account, *, reason: Reason = None, yes: Yes = False, desk: Desk) -> int:
     """Reinstate a retired account. The orders that wait for it are placed."""
     desk.confirm(f"Use {provider}/{account} again?", yes=yes)
-    _show_account(desk, desk.client.reinstate(provider, account))
+    _show_account(desk, desk.client.reinstate(provider, account, reason=reason))
     return Exit.DONE
 
 

@@ -16,14 +16,15 @@ from cyclopts.validators import Number
 from numberdesk.api.models.orders import Submitted
 from numberdesk.domain import wording
 from numberdesk.domain.statuses import ENDED, OrderState
-from numberdesk_cli.errors import Exit, NotFoundError, UsageError
-from numberdesk_cli.explain import explain
+from numberdesk_cli.errors import DeskError, Exit, NotFoundError, UsageError
+from numberdesk_cli.explain import explain, is_vetted
 from numberdesk_cli.session import Desk, DryRun, Flag, OrderId, Reason, SubOrder, Text, Yes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numberdesk.api.models.orders import OrderView
+    from numberdesk.api.models.today import VettingTimesView
     from numberdesk.domain.ledger import Entry
     from numberdesk.domain.lists import Summary
     from numberdesk_cli.session import Session
@@ -212,11 +213,12 @@ def tell(order_id: OrderId, *, desk: Desk) -> int:
 
 
 def _tell(desk: Session, order: OrderView) -> None:
+    vetting = _vetting(desk, order)
     if not desk.out.as_json:
-        for line in lines_of(order, desk.now()):
+        for line in lines_of(order, desk.now(), vetting):
             desk.out.line(line)
         return
-    story = explain(order, desk.now())
+    story = explain(order, desk.now(), vetting=vetting)
     desk.out.json(
         {
             "order_id": order.order_id,
@@ -233,9 +235,19 @@ def _tell(desk: Session, order: OrderView) -> None:
     )
 
 
-def lines_of(order: OrderView, now: datetime) -> Iterator[str]:
+def _vetting(desk: Session, order: OrderView) -> Sequence[VettingTimesView]:
+    """Read what is usual, while that is waited for. Without it the rest is told all the same."""
+    if not is_vetted(order):
+        return ()
+    try:
+        return desk.client.vetting().items
+    except DeskError:
+        return ()
+
+
+def lines_of(order: OrderView, now: datetime, vetting: Sequence[VettingTimesView] = ()) -> Iterator[str]:
     """Write an explanation as the lines of a terminal."""
-    story = explain(order, now)
+    story = explain(order, now, vetting=vetting)
     yield f"{order.order_id}: {story.headline}"
     yield from (f"  {reason}" for reason in story.reasons)
     if story.waits_for:
@@ -457,9 +469,9 @@ def erase(order_id: OrderId, *, reason: Reason = None, dry_run: DryRun = False, 
 
 
 @orders.command
-def sync(order_id: OrderId, *, desk: Desk) -> int:
+def sync(order_id: OrderId, *, reason: Reason = None, desk: Desk) -> int:
     """Poll an order at its provider now."""
-    desk.show_done(desk.client.sync(order_id))
+    desk.show_done(desk.client.sync(order_id, reason=reason))
     return Exit.DONE
 
 

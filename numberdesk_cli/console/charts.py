@@ -8,12 +8,14 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from numberdesk.domain import wording
 from numberdesk.domain.statuses import ChangeKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import date
 
+    from numberdesk.api.models.today import VettingTimesView
     from numberdesk.domain.ledger import Entry
 
 _HORIZON = timedelta(days=30)
@@ -72,6 +74,45 @@ def by_count(counts: Mapping[str, int], tones: Mapping[str, str]) -> list[Bar]:
     return [
         Bar(name, count, index, round(count / most * 100, 1), tones.get(name, "calm"))
         for index, (name, count) in enumerate(ordered)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """How long something takes: half of the cases, and nine in ten."""
+
+    label: str
+    count: int
+    at: int
+    """Its place, in units of the chart."""
+    half: timedelta
+    most: timedelta
+    half_length: float
+    """0 to 100."""
+    most_length: float
+
+
+def by_time(vetting: Iterable[VettingTimesView], most: int = 12) -> list[Span]:
+    """Draw how long numbers were vetted, those with the most orders first."""
+    known = [
+        (each, timedelta(seconds=each.median_seconds), timedelta(seconds=each.p90_seconds))
+        for each in vetting
+        if each.median_seconds is not None and each.p90_seconds is not None
+    ]
+    known.sort(key=lambda each: -each[0].delivered)
+    shown = known[:most]
+    longest = max([*(reach for _, _, reach in shown), timedelta(hours=1)])
+    return [
+        Span(
+            f"{wording.provider_name(each.provider)} {each.country} {each.number_type.replace('_', ' ')}",
+            each.delivered,
+            index,
+            half,
+            reach,
+            round(half / longest * 100, 1),
+            round(reach / longest * 100, 1),
+        )
+        for index, (each, half, reach) in enumerate(shown)
     ]
 
 

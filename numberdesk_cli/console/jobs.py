@@ -248,11 +248,12 @@ class Jobs:
             case "cancel":
                 self._client.cancel(item.order_id, reason=job.reason)
             case "sync":
-                self._client.sync(item.order_id)
+                self._client.sync(item.order_id, reason=job.reason)
             case "approve":
                 self._client.approve(item.order_id, since=item.since, reason=job.reason)
             case "acknowledge":
-                self._client.acknowledge(item.order_id, self._now() + timedelta(hours=job.hours))
+                until = self._now() + timedelta(hours=job.hours)
+                self._client.acknowledge(item.order_id, until, reason=job.reason)
 
 
 def held_since(order: OrderView) -> datetime | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from numberdesk.domain import wording
 from numberdesk_cli.console import charts, masking, values, words
 from numberdesk_cli.console.pages.placing import seen_of
 
@@ -15,6 +16,7 @@ _NAVIGATION = (
     ("/orders", "Orders"),
     ("/numbers", "Numbers"),
     ("/profiles", "Profiles"),
+    ("/activity", "Activity"),
     ("/dead-letters", "Dead letters"),
     ("/providers", "Providers"),
     ("/placing", "Placing"),
@@ -33,12 +35,14 @@ def environment() -> Environment:
     made.filters.update(
         instant=words.instant,
         relative=words.relative,
+        duration=wording.time_left,
         urgency=words.urgency,
         plain=words.plain,
         tone=words.tone,
         reasons=words.reasons,
         who=words.who,
         kind_words=words.words_of_kind,
+        deed=words.deed,
         provider_name=words.provider,
         in_path=words.in_path,
         sub_order_name=words.sub_order_name,
@@ -51,6 +55,7 @@ def environment() -> Environment:
         navigation=_NAVIGATION,
         is_over=words.is_over,
         waiting_words=words.WAITING,
+        queue_words=words.QUEUES,
         share_of=charts.share_of,
         address_fields=values.ADDRESS_FIELDS,
         has_address=values.has_address,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from numberdesk.api.models.orders import OrderView
+    from numberdesk.domain.ledger import Entry
 
 _SOON = timedelta(days=1)
 _NEAR = timedelta(days=7)
@@ -43,6 +44,7 @@ WAITING = {
     "not_understood": "Something at the provider is not understood",
 }
 """What orders wait for, by the names of the API."""
+QUEUES = {"orders": "Order queue", "sync": "Sync queue"}
 _ACTORS = {
     "place_order": "numberdesk (placing)",
     "sync_order": "numberdesk (following)",
@@ -100,6 +102,12 @@ def words_of_kind(kind: object) -> str:
     text = plain(kind)
     spaced = "".join(f" {each.lower()}" if each.isupper() else each for each in text).strip()
     return spaced[:1].upper() + spaced[1:]
+
+
+def deed(entry: Entry) -> str:
+    """Say what an entry of the ledger is about: what was asked for where it is an operation, otherwise its kind."""
+    operation = entry.data.get("operation")
+    return f"{words_of_kind(entry.kind)}: {plain(operation)}" if operation else words_of_kind(entry.kind)
 
 
 def provider(name: str) -> str:

@@ -15,6 +15,7 @@ import pytest
 from numberdesk.domain.statuses import OrderState
 from numberdesk_cli import app
 from numberdesk_cli.errors import Exit
+from numberdesk_cli.explain import ENOUGH
 from numberdesk_cli.output import Output, shown
 from numberdesk_cli.session import Session
 from tests.support import aws
@@ -210,6 +211,54 @@ def test_somebody_who_is_at_it_is_named_before_a_decision(desk: Command) -> None
     assert desk("acknowledge order-1 --for 4h") == Exit.DONE
     assert desk("orders cancel order-1 --dry-run") == Exit.DONE
     assert "alice is at it until" in desk.err
+
+
+def test_activity_shows_who_did_what_and_why(desk: Command) -> None:
+    assert desk("activity") == Exit.DONE
+    assert "nobody did anything in that month" in desk.err
+    vetted(desk)
+    assert desk("orders sync order-1 --reason", "Telnyx called.") == Exit.DONE
+    desk.world.clock.advance(1)
+    assert desk("acknowledge order-1 --for 4h --reason", "Asking sales.") == Exit.DONE
+    assert desk("activity") == Exit.DONE
+    for said in ("alice", "ReminderAcknowledged", "SyncRequested", "order/order-1", "Telnyx called.", "Asking sales."):
+        assert said in desk.out
+    reasons = [row["data"]["reason"] for row in desk.json("activity")]
+    assert reasons == ["Asking sales.", "Telnyx called."]
+    assert [row["kind"] for row in desk.json("activity --limit 1")] == ["ReminderAcknowledged"]
+    assert desk.json("activity --month 2026-10") == desk.json("activity --by arn:aws:iam::1:user/eve") == []
+
+
+def test_usual_time_of_vetting_is_shown_and_explained(desk: Command) -> None:
+    assert desk("vetting") == Exit.DONE
+    assert "no vetting ended in that time" in desk.err
+    for number in range(ENOUGH):
+        vetted(desk, f"order-{number}")
+    desk.world.telnyx.supply("*")
+    desk.world.pass_time(120, steps=4, sweep=True)
+    assert desk("vetting --months 1") == Exit.DONE
+    assert "telnyx DE local" in desk.out
+    [row] = desk.json("vetting")
+    assert (row["ended"], row["delivered"]) == (ENOUGH, ENOUGH)
+    vetted(desk, "another")
+    assert desk("explain another") == Exit.DONE
+    assert "Telnyx usually takes about" in desk.out
+    assert any("usually takes" in reason for reason in desk.json("explain another")[0]["reasons"])
+    # What is usual is an extra: without it the rest is told.
+    desk.transport.before = lambda request: httpx.Response(404) if request.url.path.endswith("/vetting") else None
+    assert desk("explain another") == Exit.DONE
+    assert "usually" not in desk.out
+    assert desk("vetting") != Exit.DONE
+
+
+def test_account_is_used_again_with_a_reason(desk: Command) -> None:
+    desk.world.send(body())
+    desk.world.pass_time(3)
+    assert desk("accounts retire telnyx default --yes --reason", "The contract ends.") == Exit.DONE
+    desk.world.clock.advance(1)
+    assert desk("accounts reinstate telnyx default --yes --reason", "It was extended.") == Exit.DONE
+    deeds = [(row["kind"], row["data"]["reason"]) for row in desk.json("activity")]
+    assert deeds == [("AccountReinstated", "It was extended."), ("AccountRetired", "The contract ends.")]
 
 
 def test_order_is_rejected_with_a_reason(held: Command) -> None:

@@ -10,10 +10,11 @@ import pytest
 
 from docs import explained
 from numberdesk.api.models.orders import OrderView
+from numberdesk.api.models.today import VettingTimesView
 from numberdesk.domain import lists
 from numberdesk.services.problems import Problem, ProblemError
 from numberdesk_cli.commands.orders import lines_of
-from numberdesk_cli.explain import ATTENTION, explain
+from numberdesk_cli.explain import ATTENTION, ENOUGH, explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,6 +77,33 @@ def test_explanation_is_sentences_about_the_future_and_commands_that_exist(title
     assert all(each.at > desk.time for each in story.next)
     assert [each.at for each in story.next] == sorted(each.at for each in story.next)
     assert len(list(lines_of(OrderView.of(desk.order), desk.time))) < 40
+
+
+def times(delivered: int = ENOUGH, country: str = "DE", provider: str = "telnyx") -> VettingTimesView:
+    return VettingTimesView(
+        provider=provider,
+        country=country,
+        number_type="local",
+        ended=delivered,
+        delivered=delivered,
+        mean_seconds=3600,
+        median_seconds=2 * 86_400,
+        p90_seconds=6 * 86_400,
+    )
+
+
+@pytest.mark.parametrize("title", TITLES)
+def test_usual_time_is_told_while_the_provider_vets_such_numbers(title: str) -> None:
+    desk = desk_of(title)
+    order = OrderView.of(desk.order)
+    usual = "Telnyx usually takes about 2 days to vet DE local numbers, and about 6 days in one case of ten (5 orders lately)."
+    told = explain(order, desk.time, vetting=[times(), times(country="FR"), times(provider="telesign")]).reasons
+    is_vetted = title in VETTED
+    assert [reason for reason in told if "usually" in reason] == [usual] * is_vetted
+    assert explain(order, desk.time, vetting=[times(ENOUGH - 1)]) == explain(order, desk.time)
+
+
+VETTED = {title for title in TITLES if title.startswith("Action required: a value") or title == "Pending: under review"}
 
 
 def test_every_reason_for_attention_has_a_sentence() -> None:

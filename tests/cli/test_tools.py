@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -217,6 +218,27 @@ def test_doctor_says_what_is_wrong_and_how_to_mend_it(desk: Command) -> None:
         "credentials", "permissions", "clock", "placing", "accounts", "secrets", "webhook keys", "queues", "dead letters",
         "alarms", "people", "concurrency", "sweep",
     }  # fmt: skip
+
+
+def test_doctor_says_when_the_sweep_last_ran(desk: Command) -> None:
+    def said() -> tuple[str, str]:
+        found = examine(client(desk.world), target(desk.world), desk.world.clock.now)
+        [finding] = [each for each in found if each.check == "sweep"]
+        return finding.state, finding.text
+
+    assert said() == ("bad", "the sweep has not run yet")
+    desk.world.function("wake_orders")({})
+    desk.world.clock.advance(40)
+    state, text = said()
+    # The doctor's own looks take a while by the clock of the world.
+    assert state == "good"
+    assert re.fullmatch(r"the sweep last ran \d+ (seconds|minutes?( \d+ seconds?)?) ago", text)
+    assert desk("status") == Exit.DONE
+    assert re.search(r"The sweep last ran .* ago: 0 on the queue orders, 0 on the queue sync", desk.out)
+    desk.world.clock.advance(300)
+    state, text = said()
+    assert state == "bad"
+    assert re.match(r"the sweep last ran \d+ minutes", text)
 
 
 def test_doctor_finds_a_broken_account_and_a_closed_switch(desk: Command) -> None:

@@ -232,8 +232,15 @@ def test_more_time_is_asked_for_in_ones_own_words(vetted: World, visitor: Visito
 def test_acknowledgement_names_who_is_on_it(vetted: World, visitor: Visitor) -> None:
     visitor.get("/orders/order-1/acts/acknowledge")
     assert "Choose one of these." in visitor.submit("/orders/order-1/acts/acknowledge", {"hours": "5000"}, status=400)
-    text = visitor.submit("/orders/order-1/acts/acknowledge", {"hours": "4"})
+    text = visitor.submit("/orders/order-1/acts/acknowledge", {"hours": "4", "reason": "Asking sales."})
     assert "It is being worked on by alice, until 2026-11-22 12:00" in text
+    visitor.get("/orders/order-1/acts/sync")
+    visitor.submit("/orders/order-1/acts/sync", {"reason": "Telnyx called."})
+    reasons = {entry.kind: entry.data["reason"] for entry in vetted.ledger() if "reason" in entry.data}
+    assert reasons == {
+        ChangeKind.REMINDER_ACKNOWLEDGED: "Asking sales.",
+        ChangeKind.SYNC_REQUESTED: "Telnyx called.",
+    }
 
 
 # Money

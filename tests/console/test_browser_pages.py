@@ -39,6 +39,7 @@ PAGES = (
     "/numbers?account=telnyx/default",
     "/profiles",
     "/profiles/telnyx/default/DE/local",
+    "/activity",
     "/dead-letters",
     "/providers",
     "/providers/callfire/default",

@@ -111,8 +111,8 @@ def test_confirmation_needs_a_reason_and_a_yes(held: tuple[Desk, Visitor]) -> No
     assert states(desk) == [OrderState.RECEIVED] * HELD
 
 
-def test_bulk_act_runs_once(held: tuple[Desk, Visitor]) -> None:
-    _, visitor = held
+def test_bulk_act_runs_once_with_its_reason(held: tuple[Desk, Visitor]) -> None:
+    desk, visitor = held
     freeze(visitor, "acknowledge")
     page = visitor.page
     assert "Choose one of these." in visitor.submit(
@@ -120,6 +120,8 @@ def test_bulk_act_runs_once(held: tuple[Desk, Visitor]) -> None:
     )
     confirm(visitor, hours="4")
     wait_for(visitor, "It is over")
+    told = [it for it in desk.world.ledger("ORDER#order-0") if it.kind is ChangeKind.REMINDER_ACKNOWLEDGED]
+    assert [it.data["reason"] for it in told] == ["agreed with finance"]
     visitor.page = page
     text = visitor.submit(f"{visitor.where}/run", {"reason": "again", "sure": "yes", "hours": "4"}, status=400)
     assert "This bulk act is done; it runs once." in text

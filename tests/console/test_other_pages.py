@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import timedelta
+from html import unescape
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from tests.support.aws import TOKEN
+from tests.support.aws import ALICE, TOKEN
 from tests.support.builders import body
 
 if TYPE_CHECKING:
@@ -44,6 +46,38 @@ def test_account_that_lists_no_numbers_says_so(busy: World, visitor: Visitor) ->
 
     visitor.transport.before = refuse
     assert "it lists no numbers" in visitor.get("/numbers", account="telnyx/default", status=409)
+
+
+def test_activity_shows_who_did_what_with_a_link_and_is_filtered_by_person(busy: World, visitor: Visitor) -> None:
+    assert "Nothing was done in 2026-11." in visitor.get("/activity")
+    for principal, reason in ((ALICE, "Telnyx <called>."), (ALICE.replace("alice", "bob"), "Once more.")):
+        busy.api("POST", "/orders/german/sync", {"reason": reason}, principal=principal)
+        busy.clock.advance(2)
+    busy.api("PUT", "/placing", {"open": False, "reason": "Stocktaking."})
+    text = visitor.get("/activity")
+    assert "Sync requested" in text
+    for said in ("alice", "bob", "Once more.", "Placing stopped", "Telnyx <called>.", "Stocktaking."):
+        assert said in text
+    assert '<a href="/orders/german">german</a>' in visitor.page
+    [bobs] = {unescape(link) for link in re.findall(r'href="(/activity\?[^"]+)"', visitor.page) if "bob" in link}
+    text = visitor.get(bobs)
+    assert "What bob did in 2026-11" in text
+    assert "Once more." in text
+    assert "Stocktaking." not in text
+    assert "Nothing was done in 2026-10." in visitor.get("/activity", month="2026-10")
+    assert "this is no month" in visitor.get("/activity", month="soon", status=400).lower()
+    assert set(visitor.calls()) == {("GET", "/activity")}
+
+
+def test_activity_is_paged(busy: World, visitor: Visitor) -> None:
+    for number in range(60):
+        busy.api("PUT", "/placing", {"open": bool(number % 2), "reason": f"number {number}."})
+        busy.clock.advance(1)
+    text = visitor.get("/activity")
+    assert ("number 59." in text, "number 9." in text) == (True, False)
+    [link] = re.findall(r'href="([^"]+)" rel="next"', visitor.page)
+    text = visitor.get(unescape(link))
+    assert ("number 10." in text, "number 9." in text, "number 0." in text) == (False, True, True)
 
 
 def test_profile_is_made_edited_disabled_and_deleted(world: World, visitor: Visitor) -> None:

@@ -113,6 +113,36 @@ def test_today_shows_what_needs_a_person_soonest_deadline_first(busy: World, vis
     assert "telnyx" in text.lower()
 
 
+def test_today_shows_the_sweep_the_queues_and_each_accounts_health(busy: World, visitor: Visitor) -> None:
+    assert "No sweep was made yet" in visitor.get("/")
+    busy.send(body("waiting"))
+    busy.function("wake_orders")({})
+    busy.clock.advance(40)
+    text = visitor.get("/?part=desk")
+    assert re.search(r"Last swept \d+ seconds ago", text)
+    assert re.search(r"Order queue 1 waiting, some since \d+ seconds ago", text)
+    assert re.search(r"Sync queue \d+ waiting", text)
+    assert re.search(r"0 of \d+ failed since", text)
+    assert "badge bad" not in visitor.page
+    assert re.search(r'<td data-label="Last webhook"><time', visitor.page)
+    busy.clock.advance(600)
+    visitor.get("/?part=desk")
+    assert re.search(r'<p class="badge bad">Last swept', visitor.page)
+
+
+def test_today_shows_how_long_vetting_takes(busy: World, visitor: Visitor) -> None:
+    assert "No vetting ended with a delivered number since 2026-09." in visitor.get("/")
+    for _ in range(2):
+        busy.telnyx.supply("*")
+        busy.pass_time(60, steps=2, sweep=True)
+    assert busy.order("german").state.value == "completed"
+    text = visitor.get("/")
+    assert "Telnyx DE local" in text
+    assert "Nine in ten within" in text
+    [row] = re.findall(r'<tr><th scope="row">Telnyx DE local</th>(.*?)</tr>', visitor.page)
+    assert row.endswith("<td>1</td>")
+
+
 def test_part_of_today_that_fails_leaves_the_others(busy: World, visitor: Visitor) -> None:
     def refuse(request: httpx.Request) -> httpx.Response | None:
         return httpx.Response(403, json={"message": "Missing"}) if request.url.path.endswith("/placing") else None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from numberdesk.api.models.today import VettingTimesView
 from numberdesk.domain.change import Change
 from numberdesk.domain.statuses import ChangeKind, OrderState
 from numberdesk_cli.console import charts, csv_files, masking, saved, words
@@ -93,6 +94,25 @@ def test_cells_without_a_value_are_empty() -> None:
 
 
 # Charts
+
+
+def test_times_of_vetting_are_drawn_to_one_scale() -> None:
+    def times(country: str, delivered: int, half: int | None, most: int | None) -> VettingTimesView:
+        return VettingTimesView(
+            provider="telnyx",
+            country=country,
+            number_type="toll_free",
+            ended=delivered,
+            delivered=delivered,
+            mean_seconds=half,
+            median_seconds=half,
+            p90_seconds=most,
+        )
+
+    drawn = charts.by_time([times("DE", 3, 3600, 36_000), times("FR", 9, 7200, 72_000), times("BE", 0, None, None)])
+    shown = [(each.label, each.count, each.at, each.half_length, each.most_length) for each in drawn]
+    assert shown == [("Telnyx FR toll free", 9, 0, 10.0, 100.0), ("Telnyx DE toll free", 3, 1, 5.0, 50.0)]
+    assert len(charts.by_time([times("DE", 3, 60, 60)] * 20)) == 12
 
 
 def test_deadlines_are_counted_by_day_from_today_on() -> None:

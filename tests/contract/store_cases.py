@@ -16,10 +16,11 @@ from numberdesk.domain import gate, lists, operations
 from numberdesk.domain.change import Change
 from numberdesk.domain.costs import Limits, Spent
 from numberdesk.domain.gate import Gate
+from numberdesk.domain.health import Health, QueueSeen, Sweep
 from numberdesk.domain.ledger import MAX_ENTRIES, Entry
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.notices import HeldBack
-from numberdesk.domain.order import Asset, Attempt, Deadline, Reservation
+from numberdesk.domain.order import Asset, Attempt, Deadline, Reservation, Vetting
 from numberdesk.domain.profile import Profile, ProfileKey, Upload
 from numberdesk.domain.request import NumbersItem
 from numberdesk.domain.schedule import WakeKind
@@ -38,6 +39,7 @@ from numberdesk.domain.values import (
     StoredFile,
     TextValue,
 )
+from numberdesk.domain.vetting import MAX_KINDS
 from numberdesk.providers.base import SlotBusyError
 from numberdesk.services.ports import (
     Account,
@@ -1259,6 +1261,94 @@ class StoreContract:
         assert pages[2][0] == refusal
         [rest] = paged(lambda after: store.ledger("order-1", after=after or pages[1][1].position, limit=9))
         assert rest == (refusal,)
+
+    # Health
+
+    def test_last_sweep_replaces_the_one_before(self, store: Store) -> None:
+        assert store.sweep() is None
+        for at in (START, START + SECOND):
+            seen = Sweep(at=at, woken=1, overdue_seconds=2, queues={"sync": QueueSeen(waiting=None, since=START)})
+            store.put_sweep(seen)
+            assert store.sweep() == seen
+
+    def test_health_of_an_account_is_written_over_the_version_before_it(self, store: Store) -> None:
+        assert store.health("telnyx", "default") == Health()
+        first = Health(version=1, written_at=START, webhook_at=START, polls=3, failed=1, error="HTTP 503")
+        assert store.put_health("telnyx", "default", first) is True
+        assert store.put_health("telnyx", "default", first) is False
+        second = first.with_(version=2, polls=4)
+        assert store.put_health("telnyx", "default", second) is True
+        assert store.put_health("telnyx", "default", second.with_(version=4)) is False
+        assert store.health("telnyx", "default") == second
+        assert store.healths([("telnyx", "default"), ("telnyx", "other")]) == {("telnyx", "default"): second}
+
+    # Vettings
+
+    def test_vetting_is_counted_once_with_the_commit_that_ends_it(self, store: Store) -> None:
+        since = {"DE/local": Vetting(since=START), "FR/mobile": Vetting(since=START)}
+        order = changed(create(store), store=store, vettings=since)
+        assert store.vettings("telnyx", [MONTH]) == []
+        german = Vetting(since=START, ended_at=START + 2 * HOUR, delivered=True)
+        before, order = order, changed(order, store=store, vettings=since | {"DE/local": german})
+        counted = {"DE/local/ended": 1, "DE/local/delivered": 1, "DE/local/seconds": 7200, "DE/local/1": 1}
+        assert store.vettings("telnyx", [MONTH]) == [counted]
+        with pytest.raises(ConflictError):
+            changed(before, store=store, vettings=since | {"DE/local": german})
+        order = changed(order, store=store, waiting_for="something else")
+        assert store.vettings("telnyx", [MONTH]) == [counted]
+        december = Vetting(since=START, ended_at=START + timedelta(days=20))
+        changed(order, store=store, vettings={"DE/local": german, "FR/mobile": december})
+        other = changed(create(store, "order-2"), store=store, vettings=since)
+        changed(other, store=store, vettings={"DE/local": german.with_(ended_at=START + 3 * HOUR)})
+        both = {"DE/local/ended": 2, "DE/local/delivered": 2, "DE/local/seconds": 18_000, "DE/local/1": 2}
+        assert store.vettings("telnyx", ["2026-10", MONTH]) == [both]
+        assert store.vettings("telnyx", ["2026-12"]) == [{"FR/mobile/ended": 1}]
+        assert store.vettings("callfire", [MONTH]) == []
+
+    def test_all_vettings_of_an_order_may_end_at_once(self, store: Store) -> None:
+        kinds = [f"{one}{other}/toll_free" for one in "ABCDEFGHIJ" for other in "VWXYZ"]
+        assert len(kinds) == MAX_KINDS
+        order = changed(create(store), store=store, vettings={kind: Vetting(since=START) for kind in kinds})
+        ended = Vetting(since=START, ended_at=START + HOUR, delivered=True)
+        changed(order, store=store, vettings=dict.fromkeys(kinds, ended))
+        [counted] = store.vettings("telnyx", [MONTH])
+        assert {name: counted[f"{name}/0"] for name in kinds} == dict.fromkeys(kinds, 1)
+        assert len(counted) == 4 * MAX_KINDS
+
+    # What callers did
+
+    def test_what_callers_did_is_listed_by_month_over_all_subjects(self, store: Store) -> None:
+        ada, bob = "arn:aws:iam::123456789012:user/ada", "arn:aws:iam::123456789012:user/bob"
+        order = create(store)
+        after = order.with_(version=2)
+        by_ada = [entry.with_(actor=ada, at=START + HOUR) for entry in entries(after, UNKNOWN, UNKNOWN)]
+        store.commit(order, after, [*by_ada, entries(after, UNKNOWN)[0].with_(position="0000000002.002")])
+        read = store.gate()
+        store.put_gate(
+            read.model_copy(update={"version": read.version + 1}),
+            gate_entry(read).with_(actor=bob, at=START + 2 * HOUR),
+        )
+        store.account_read("telnyx", "default", START)
+        december = START + timedelta(days=10)
+        assert store.retire(account_entry(ChangeKind.ACCOUNT_RETIRED, december).with_(actor=ada))
+
+        def listed(month: str, actor: str | None = None, limit: int = 10) -> list[tuple[str, str]]:
+            pages = paged(lambda after: store.activity(month, actor, after=after, limit=limit))
+            return [(entry.subject, entry.position) for page in pages for entry in page]
+
+        november = [
+            ("desk/placing", gate_entry(read).position),
+            ("order/order-1", "0000000002.001"),
+            ("order/order-1", "0000000002.000"),
+        ]
+        assert listed(MONTH) == listed(MONTH, limit=1) == november
+        assert listed(MONTH, ada) == november[1:]
+        assert listed(MONTH, bob) == november[:1]
+        assert [subject for subject, _ in listed("2026-12")] == ["account/telnyx/default"]
+        assert listed("2026-10") == listed(MONTH, "arn:aws:iam::123456789012:user/eve") == []
+        # Personal data is not part of it.
+        store.erase("order-1")
+        assert listed(MONTH) == november
 
     # What is due
 

@@ -40,6 +40,45 @@ def limited() -> Iterator[World]:
         yield made
 
 
+# Who did what
+
+
+def test_activity_shows_who_did_what_on_which_order_and_why(limited: World) -> None:
+    world = limited
+    for order_id in ("order-1", "order-2"):
+        world.send(body(order_id))
+    world.settle()
+    bob = "arn:aws:sts::123456789012:assumed-role/Desk/bob"
+    assert world.api("GET", "/activity")[1] == {"items": [], "next": None, "unreadable": []}
+    world.api("POST", "/orders/order-1/acknowledgements", {"until": "2026-11-22T12:00:00Z", "reason": "Asking sales."})
+    world.clock.advance(1)
+    world.api("POST", "/orders/order-1/sync", {"reason": "The limit was raised."}, principal=bob)
+    world.clock.advance(1)
+    world.api("POST", "/orders/order-1/approve", {"reason": "Sales agreed."})
+    world.clock.advance(1)
+    world.api("PUT", "/placing", {"open": False, "reason": "Stocktaking."}, principal=bob)
+    world.pass_time(3)
+
+    def shown(**query: str) -> list[tuple[Any, ...]]:
+        status, found = world.api("GET", "/activity", **query)
+        assert (status, found["next"]) == (200, None)
+        return [(it["actor"], it["kind"], it["order_id"], it["data"]["reason"]) for it in found["items"]]
+
+    deeds = [
+        (bob, "PlacingStopped", None, "Stocktaking."),
+        (ALICE, "OrderApproved", "order-1", "Sales agreed."),
+        (ALICE, "ReminderAcknowledged", "order-1", "Asking sales."),
+    ]
+    # A held order waits for a person: to poll it does nothing, and so stands nowhere.
+    assert shown() == shown(month="2026-11") == deeds
+    assert shown(by=bob) == deeds[:1]
+    assert shown(month="2026-10") == []
+    first = world.api("GET", "/activity", limit="1")[1]
+    second = world.api("GET", "/activity", limit="1", next=first["next"])[1]
+    assert [it["kind"] for it in (*first["items"], *second["items"])] == ["PlacingStopped", "OrderApproved"]
+    assert world.api("GET", "/activity", by=bob, next=first["next"])[0] == 400, "another list's token"
+
+
 # Held orders
 
 

@@ -16,10 +16,12 @@ from numberdesk.domain.costs import Limits
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import Reservation
 from numberdesk.domain.statuses import ChangeKind, OrderState
+from numberdesk.providers import registry
 from numberdesk.services.ports import Inventory
 from numberdesk.services.spending import SpendingDesk
 from numberdesk.services.status import WAITS, StatusDesk
-from tests.contract.store_cases import changed, create
+from numberdesk.services.vetting import MAX_MONTHS, VettingDesk
+from tests.contract.store_cases import begun, changed, create
 from tests.support import aws
 from tests.support.builders import START, account_entry, body
 from tests.support.functions import DeskClock
@@ -132,6 +134,41 @@ def test_spending_of_many_accounts_takes_two_calls(world: World) -> None:
     assert shown == {"EUR": (0, 7), "USD": (Decimal("0.1"), None)}
 
 
+# Vetting
+
+
+def test_vetting_shows_how_long_numbers_of_a_country_took(world: World) -> None:
+    world.telnyx.configure(vetting_seconds=3600)
+    assert world.api("GET", "/vetting")[1] == {"months": ["2026-11", "2026-10", "2026-09"], "items": []}
+    german = {"criteria": {"country": "DE", "city": "Berlin"}, "quantity": 1}
+    for order_id in ("order-1", "order-2"):
+        world.send(body(order_id, german))
+    world.send(body("chicago"))
+    world.pass_time(5)
+    world.telnyx.supply("*")
+    world.pass_time(4 * 3600, steps=12, sweep=True)
+    assert {world.order(order_id).state for order_id in ("order-1", "order-2")} == {OrderState.COMPLETED}
+    [times] = world.api("GET", "/vetting", months="1")[1]["items"]
+    assert [times[name] for name in ("provider", "country", "number_type", "ended", "delivered")] == [
+        "telnyx",
+        "DE",
+        "local",
+        2,
+        2,
+    ]
+    assert 3600 <= times["mean_seconds"] <= 4 * 3600
+    assert 3600 <= times["median_seconds"] <= times["p90_seconds"] <= 4 * 3600
+    assert world.api("GET", "/vetting", months="13")[0] == world.api("GET", "/vetting", months="0")[0] == 400
+
+
+def test_vetting_of_a_year_takes_a_call_for_each_provider(world: World) -> None:
+    calls = Calls()
+    with calls.heard(world.dynamodb):
+        months, _ = VettingDesk(world.table, DeskClock(world.clock)).read(MAX_MONTHS)
+    assert (months[0], months[-1], len(set(months))) == ("2026-11", "2025-12", 12)
+    assert [name for name, _ in calls.made] == ["BatchGetItem"] * len(registry.NAMES)
+
+
 # The status
 
 
@@ -237,4 +274,55 @@ def test_status_takes_a_bounded_number_of_calls(world: World) -> None:
     }
     made = Counter(name for name, _ in calls.made)
     lists = 2 * (len(WAITS) + len(status.waiting) + 3 + len(OrderState))
-    assert made == {"BatchGetItem": 2, "Query": 1 + lists}
+    # Orders whose outcome is unknown are counted by account only where there are any.
+    assert made == {"BatchGetItem": 3, "GetItem": 1, "Query": 1 + lists}
+
+
+def test_status_shows_the_last_sweep_and_what_waits_on_the_queues(world: World) -> None:
+    assert world.api("GET", "/status")[1]["sweep"] is None
+    world.send(body())
+    world.function("wake_orders")({})
+    at = instant_text(world.clock.now())
+    sweep = world.api("GET", "/status")[1]["sweep"]
+    assert (sweep["at"], sweep["woken"], sweep["overdue_seconds"]) == (at, 0, 0)
+    assert sweep["queues"] == {"orders": {"waiting": 1, "since": at}, "sync": {"waiting": 0, "since": None}}
+    world.clock.advance(60)
+    world.function("wake_orders")({})
+    again = world.api("GET", "/status")[1]["sweep"]
+    assert (again["at"], again["queues"]["orders"]["since"]) == (instant_text(world.clock.now()), at)
+
+
+def test_sweep_of_an_idle_desk_writes_one_row(world: World) -> None:
+    world.function("wake_orders")({})
+    world.clock.advance(60)
+    calls = Calls()
+    with calls.heard(world.dynamodb):
+        world.function("wake_orders")({})
+    made = Counter(name for name, _ in calls.made if name not in ("Query", "GetItem", "DescribeTable"))
+    assert made == {"PutItem": 1}
+
+
+def test_status_shows_webhooks_failed_polls_and_unknown_purchases_of_each_account(world: World) -> None:
+    world.send(body())
+    world.pass_time(5)
+    [account] = world.api("GET", "/status")[1]["accounts"]
+    assert account["webhook_at"] is not None
+    assert account["answered_at"] is not None
+    assert (account["failed_at"], account["error"], account["lately"]["failed"]) == (None, None, 0)
+    assert account["lately"]["polls"] >= 1
+    assert account["unknown"] == {"count": 0, "more": False}
+    world.telnyx.fault("get_order", "status", status=503, times=None)
+    world.api("POST", "/orders/order-1/sync")
+    world.pass_time(90)
+    [account] = world.api("GET", "/status")[1]["accounts"]
+    assert account["lately"]["failed"] >= 1
+    assert account["error"]
+
+
+def test_unknown_purchases_are_counted_by_account(world: World) -> None:
+    for index, name in enumerate(("default", "default", "other")):
+        world.table.account_read("telnyx", name, START)
+        order = begun(create(world.table, f"order-{index}", account=name), store=world.table)
+        changed(order, store=world.table, state=OrderState.UNKNOWN, unknown_since=START)
+    accounts = world.api("GET", "/status")[1]["accounts"]
+    assert {each["account"]: each["unknown"]["count"] for each in accounts} == {"default": 2, "other": 1}

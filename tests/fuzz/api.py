@@ -24,6 +24,7 @@ from numberdesk.services.providers import ProviderDesk
 from numberdesk.services.reading import Reading
 from numberdesk.services.spending import SpendingDesk
 from numberdesk.services.status import StatusDesk
+from numberdesk.services.vetting import VettingDesk
 from tests.fuzz.answers import MINUTES, ROOT
 from tests.fuzz.source import Source, edited, text
 from tests.support.builders import body
@@ -83,6 +84,7 @@ def _made() -> tuple[Api, ADesk, dict[str, Any]]:
         accounts=AccountDesk(store, desk.clock),
         spending=SpendingDesk(store, desk.clock, Limits()),
         status=StatusDesk(store, desk.clock),
+        vetting=VettingDesk(store, desk.clock),
     )
     logging.getLogger("aws_lambda_powertools").addHandler(logging.StreamHandler(io.StringIO()))
     return Api(services, made), made, _contents(made)

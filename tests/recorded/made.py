@@ -10,8 +10,21 @@ from unittest import mock
 
 from numberdesk.domain.change import Change
 from numberdesk.domain.gate import Gate
+from numberdesk.domain.health import Health, QueueSeen, Seen, Sweep
+from numberdesk.domain.health import after as with_seen
 from numberdesk.domain.notices import HeldBack
-from numberdesk.domain.order import Acknowledgement, Approval, Attempt, Hold, Order, Quote, Reservation, Stuck, Watch
+from numberdesk.domain.order import (
+    Acknowledgement,
+    Approval,
+    Attempt,
+    Hold,
+    Order,
+    Quote,
+    Reservation,
+    Stuck,
+    Vetting,
+    Watch,
+)
 from numberdesk.domain.snapshot import CommentSeen
 from numberdesk.domain.statuses import AssetState, ChangeKind, HoldKind, OrderState
 from numberdesk.domain.values import Payload, TextValue
@@ -75,6 +88,7 @@ def an_order(before: Order) -> Order:
         operations=many.operations[:1],
         unknown_values_notified=("new",),
         acknowledged=Acknowledgement(by="arn:1", at=START, until=LATER),
+        vettings={"DE/local": Vetting(since=START, ended_at=LATER, delivered=True)},
         erasures_due=(LATER,),
         failed_runs=2,
         stuck=Stuck(since=START, rests_until=LATER),
@@ -108,7 +122,10 @@ def write(table: Table) -> None:
     switched(table.gate(), table, table_id="table-1", confirmed_at=START)
     table.record(gate_entry(Gate(version=9, table_id="table-1")))
     table.account_read(*ACCOUNT, START)
-    assert table.retire(account_entry(ChangeKind.ACCOUNT_RETIRED))
+    table.put_sweep(Sweep(at=START, woken=2, overdue_seconds=3, queues={"sync": QueueSeen(waiting=4, since=START)}))
+    seen = Seen(webhook_at=START, polls=2, failed=1, answered_at=START, failed_at=START, error="HTTP 503")
+    assert table.put_health(*ACCOUNT, with_seen(Health(), seen, START))
+    assert table.retire(account_entry(ChangeKind.ACCOUNT_RETIRED).with_(actor="arn:aws:iam::123456789012:user/ada"))
     assert table.block(account_entry(ChangeKind.PROVIDER_ACCOUNT_BLOCKED, message="blocked"), "no key", LATER)
     table.take_slot("callfire", "default", START, HOUR, HOUR)
     found = Inventory(finished_at=START, table_id="table-1", differences=("orphan/+1",), failing_since=LATER)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from numberdesk.domain.gate import Gate
+from numberdesk.domain.health import Health, Sweep
 from numberdesk.domain.schema import NewerVersionError, Schema
 from numberdesk.domain.statuses import ChangeKind
 from numberdesk.domain.values import Payload
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from numberdesk.storage.table import Table
 
 VERSIONS = sorted(path.name for path in HERE.iterdir() if (path / "rows").is_dir())
-KEPT_BY_KEY = {"holding", "call-slot", "sums", "count"}
+KEPT_BY_KEY = {"holding", "call-slot", "sums", "count", "vettings"}
 """Kinds of which the key says it all, or that no version writes whole."""
 
 
@@ -77,7 +78,7 @@ def test_every_kind_is_recorded() -> None:
         bodies = {path.stem: json.loads(json.loads(path.read_text())["body"]) for path in recorded("messages")}
         assert {kind for kind, body in bodies.items() if "v" not in body} == {"order"}
         plain = {readers.kind_of(item) for item in readers.rows(version) if "v" not in item}
-        assert plain <= {"account", "call-slot", "sums", "count"}
+        assert plain <= {"account", "call-slot", "sums", "count", "vettings"}
 
 
 @pytest.mark.parametrize("kind", sorted(set(readers.KINDS) - KEPT_BY_KEY - {"webhook-was-kept", "lock"}))
@@ -117,6 +118,8 @@ WRITES: list[Any] = [
     lambda table: table.pin_upload(upload("f-o")),
     lambda table: table.keep_webhook(raw("webhook-1", reason="mine"), "order-1", expires_at=LATER),
     lambda table: table.keep_webhook(raw("webhook-2", reason="mine"), None, expires_at=LATER),
+    lambda table: table.put_sweep(Sweep(at=LATER, woken=0, overdue_seconds=0)),
+    lambda table: table.put_health(*ACCOUNT, Health(version=2)),
     lambda table: table.block(account_entry(ChangeKind.PROVIDER_ACCOUNT_BLOCKED, LATER), "mine", LATER),
 ]
 

@@ -38,6 +38,7 @@ from numberdesk.services import aws_errors
 from numberdesk.services.commands import Commands
 from numberdesk.services.desk import Desk
 from numberdesk.services.erasing import Eraser, Reminder
+from numberdesk.services.health import HealthRecorder
 from numberdesk.services.inventory import InventoryReconciler
 from numberdesk.services.notify import Notifier
 from numberdesk.services.operations import Operations
@@ -237,7 +238,8 @@ class World:
             zone=ZoneInfo("Europe/Berlin"),
         )
         self.placer = Placer(desk, self, "000000000000/eu-central-1/numberdesk", self.limits, metadata_name="")
-        self.syncer = Syncer(desk, Operations(desk, self.bucket), timedelta(days=90))
+        recorder = HealthRecorder(desk.store, self)
+        self.syncer = Syncer(desk, Operations(desk, self.bucket), timedelta(days=90), recorder)
         self.uploads = Uploads(door, self.bucket, self, 1_000)
         self.commands = Commands(desk, self.uploads)
         self.gate_desk = GateDesk(door, self, timings)

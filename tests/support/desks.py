@@ -16,6 +16,7 @@ from numberdesk.domain.statuses import AssetState, ChangeKind, OrderState
 from numberdesk.providers import base
 from numberdesk.services.commands import Commands
 from numberdesk.services.desk import Desk
+from numberdesk.services.health import HealthRecorder
 from numberdesk.services.operations import Operations
 from numberdesk.services.place import Placer
 from numberdesk.services.sync import Syncer
@@ -248,7 +249,8 @@ class ADesk:
         )
         self.uploads = Uploads(door, self.bucket, self, 10_000_000)
         self.commands = Commands(self.desk, self.uploads)
-        self.syncer = Syncer(self.desk, Operations(self.desk, self.bucket), timedelta(days=90))
+        operations, recorder = Operations(self.desk, self.bucket), HealthRecorder(door, self)
+        self.syncer = Syncer(self.desk, operations, timedelta(days=90), recorder)
         self.placer = Placer(self.desk, self, SCOPE, limits or Limits(), metadata_name="team")
         self.refused: list[str] = []
 

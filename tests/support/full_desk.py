@@ -20,7 +20,7 @@ LONG_ID = "held-with-an-id-that-is-as-long-as-an-id-may-be-64-characters-1"
 
 @contextmanager
 def full_desk(views: Path) -> Iterator[Desk]:
-    """Make the desk: orders that wait, were rejected, are held and are complete, a dead letter, a profile, a registration.
+    """Make the desk: orders that wait, were rejected, are held and are complete, a dead letter, a profile, a registration, an act.
 
     Args:
         views: the file of the saved views.
@@ -43,4 +43,5 @@ def full_desk(views: Path) -> Iterator[Desk]:
         world.api("PUT", "/profiles/telnyx/default/DE/local", answers)
         hook = {"event": "CAMPAIGN_FINISHED", "token": TOKEN}
         world.api("POST", "/providers/callfire/webhooks", hook)
+        world.api("POST", "/orders/german/sync", {"reason": "Telnyx says that the review is done."})
         yield Desk(world, views)

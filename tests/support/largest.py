@@ -16,6 +16,7 @@ from numberdesk.domain.order import (
     Operation,
     Requirement,
     SubOrder,
+    Vetting,
     WaitingComment,
 )
 from numberdesk.domain.statuses import AssetState, HoldKind, OperationKind, RequirementState
@@ -112,6 +113,8 @@ def grown(
         "approvals": tuple(Approval(kind=kind, by=fill.text(text), at=START) for kind in HoldKind),
         "duplicates": tuple(fill.id() for _ in range(bounds.MAX_ADOPTED)),
         "extensions": dict.fromkeys(parts, 5),
+        "vettings": {f"A{chr(65 + index % 26)}/toll_free": Vetting(since=START) for index in range(26)}
+        | {f"B{chr(65 + index % 26)}/toll_free": Vetting(since=START) for index in range(24)},
         "costs": tuple(Cost(currency=fill.id(3), upfront="1.00", monthly="1.00", numbers=1) for _ in range(50)),
         "hint_polls": (START,) * bounds.MAX_HINT_POLLS,
         "provider_status": fill.text(text),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from numberdesk.domain import costs
+from numberdesk.domain import activity, costs, vetting
 from numberdesk.domain.costs import Spent
 from numberdesk.domain.gate import Gate, closed_because
+from numberdesk.domain.health import Health, Sweep
 from numberdesk.domain.lists import SHARDS, Summary, attention, memberships, next_deadline
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.schedule import WakeKind, wake_kind
@@ -85,6 +87,11 @@ class MemoryStore:
         self.held: dict[tuple[str, str], dict[tuple[str, str], datetime]] = {}
         """Since when what is held, by account: by value and order."""
         self.compared: dict[tuple[str, str], Inventory] = {}
+        self.swept: Sweep | None = None
+        self.well: dict[tuple[str, str], Health] = {}
+        """The health of accounts."""
+        self.vetted: dict[tuple[str, str], Counter[str]] = {}
+        """Counts of vettings, by provider and month."""
         self.counts: dict[tuple[str, datetime], int] = {}
         self.left_to_a_sum: dict[tuple[datetime, str], HeldBack] = {}
         self.busy: dict[tuple[str, str], datetime] = {}
@@ -140,7 +147,14 @@ class MemoryStore:
         sums = self._sums(before, after, limits)
         given, taken = self._given_and_taken(before, after)
         listed = sum(was.get(name) != now.get(name) for name in was.keys() | now.keys())
-        others = (gate is not None) + len(claims) + len(sums) + len(given) + len(taken)
+        others = (
+            (gate is not None)
+            + (vetting.counts(before, after) is not None)
+            + len(claims)
+            + len(sums)
+            + len(given)
+            + len(taken)
+        )
         writes = 1 + others + len(entries) + len(receipts) + len(kept or {}) + listed
         assert writes <= _MAX_WRITES, "a transaction holds no more"
         self.orders[after.order_id] = after
@@ -155,6 +169,8 @@ class MemoryStore:
         for key in had - has:
             held.pop(key, None)
         held |= dict.fromkeys(has - had, after.updated_at)
+        if counted := vetting.counts(before, after):
+            self.vetted.setdefault((after.provider, counted[0]), Counter()).update(counted[1])
         self._write(entries)
         for receipt in receipts:
             self.receipts[after.order_id, receipt.webhook_id] = receipt
@@ -275,6 +291,14 @@ class MemoryStore:
         subject = f"order/{order_id}"
         return _page(((place, entry) for (of, place), entry in self.entries.items() if of == subject), after, limit)
 
+    def activity(self, month: str, actor: str | None, *, after: str | None, limit: int) -> Page[Entry]:
+        shards = {f"{activity.partition(month)}/{shard}" for shard in range(SHARDS)}
+        listed = (
+            (activity.membership(entry), entry) for entry in self.entries.values() if actor in (None, entry.actor)
+        )
+        found = ((place[1], entry) for place, entry in listed if place is not None and place[0] in shards)
+        return _page(found, after, limit, newest_first=True)
+
     def kept(self, order_id: str, operation_id: str) -> Payload | None:
         return self.operations.get((order_id, operation_id))
 
@@ -341,6 +365,27 @@ class MemoryStore:
         self.switch = gate
         self._write([entry])
         return True
+
+    def sweep(self) -> Sweep | None:
+        return self.swept
+
+    def put_sweep(self, sweep: Sweep) -> None:
+        self.swept = sweep
+
+    def health(self, provider: str, account: str) -> Health:
+        return self.well.get((provider, account), Health())
+
+    def healths(self, accounts: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Health]:
+        return {key: self.well[key] for key in accounts if key in self.well}
+
+    def put_health(self, provider: str, account: str, health: Health) -> bool:
+        if self.health(provider, account).version != health.version - 1:
+            return False
+        self.well[provider, account] = health
+        return True
+
+    def vettings(self, provider: str, months: Sequence[str]) -> list[dict[str, int]]:
+        return [dict(self.vetted[provider, month]) for month in months if (provider, month) in self.vetted]
 
     def spent(self, provider: str, account: str, day: str) -> Spent:
         return _spent(self.sums.get((provider, account, day), {}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from numberdesk_cli.console.pages import (
+    activity,
     acts,
     answers,
     bulk,
@@ -34,6 +35,7 @@ VIEWS: Sequence[tuple[str, str, Callable[[Visit], Response]]] = (
     *answers.VIEWS,
     *numbers.VIEWS,
     *profiles.VIEWS,
+    *activity.VIEWS,
     *dead_letters.VIEWS,
     *providers.VIEWS,
     *placing.VIEWS,

@@ -199,12 +199,13 @@ def _extend(order: OrderView, form: Form, _: datetime) -> Callable[[Client], obj
 def _acknowledge(order: OrderView, form: Form, now: datetime) -> Callable[[Client], object]:
     if form.text("hours") not in map(str, HOURS):
         raise FaultsError({"hours": "Choose one of these."})
-    until = now + timedelta(hours=int(form.text("hours")))
-    return lambda client: client.acknowledge(order.order_id, until)
+    until, reason = now + timedelta(hours=int(form.text("hours"))), form.text("reason") or None
+    return lambda client: client.acknowledge(order.order_id, until, reason=reason)
 
 
-def _sync(order: OrderView, _: Form, __: datetime) -> Callable[[Client], object]:
-    return lambda client: client.sync(order.order_id)
+def _sync(order: OrderView, form: Form, _: datetime) -> Callable[[Client], object]:
+    reason = form.text("reason") or None
+    return lambda client: client.sync(order.order_id, reason=reason)
 
 
 def _release(order: OrderView, form: Form, _: datetime) -> Callable[[Client], object]:

@@ -118,14 +118,15 @@ def show(visit: Visit, *, template: str = "order.html", status: int = 200, refus
     asked = read(lambda: client.order_requirements(order_id))
     said = read(lambda: list(islice(client.comments(order_id), _COMMENTS)))
     came = read(lambda: list(islice(client.webhooks(order_id), _WEBHOOKS)))
+    times = read(client.vetting)
     # Without the order there is nothing to show; without another part the rest still is.
     found = reading.result()
-    ledger, parts, comments, webhooks = part(happened), part(asked), part(said), part(came)
+    ledger, parts, comments, webhooks, usual = part(happened), part(asked), part(said), part(came), part(times)
     return visit.page(
         template,
         status=status,
         order=found,
-        explanation=explain(found, visit.now()),
+        explanation=explain(found, visit.now(), vetting=usual.value.items if usual.value else ()),
         ledger=ledger,
         entries=list(reversed(ledger.value or [])),
         cut=len(ledger.value or []) == _ENTRIES,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from numberdesk_cli.console import charts, words
 from numberdesk_cli.console.gathering import part
 from numberdesk_cli.console.listing import some_orders
+from numberdesk_cli.doctor import MAX_SWEEP_AGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +47,7 @@ def today(visit: Visit) -> Response:
         return visit.page("parts/needs.html", **_needs(visit, 1)())
     if visit.query("part") == "desk":
         return visit.page("parts/desk.html", **_desk(visit)())
-    parts = [_needs(visit, _DEADLINE_PAGES), _desk(visit)]
+    parts = [_needs(visit, _DEADLINE_PAGES), _desk(visit), _vetting(visit)]
     shown = {name: value for made in parts for name, value in made().items()}
     return visit.page("today.html", **shown)
 
@@ -83,7 +84,7 @@ def _desk(visit: Visit) -> Callable[[], dict[str, Any]]:
     """Begin to read how the desk itself stands."""
     read, client = visit.console.read, visit.client
     letters, placing = read(client.dead_letter_counts), read(client.placing)
-    status, spending = read(client.status), read(client.spending)
+    status, spending, now = read(client.status), read(client.spending), visit.now()
 
     def shown() -> dict[str, Any]:
         stands = part(status)
@@ -92,8 +93,20 @@ def _desk(visit: Visit) -> Callable[[], dict[str, Any]]:
             "placing": part(placing),
             "spending": part(spending),
             "stands": stands,
+            "stale_sweep": bool(stands.value and stands.value.sweep and now - stands.value.sweep.at > MAX_SWEEP_AGE),
             "by_state": _by_state(stands.value) if stands.value else [],
         }
+
+    return shown
+
+
+def _vetting(visit: Visit) -> Callable[[], dict[str, Any]]:
+    """Begin to read how long numbers were vetted."""
+    reading = visit.console.read(visit.client.vetting)
+
+    def shown() -> dict[str, Any]:
+        times = part(reading)
+        return {"vetting": times, "spans": charts.by_time(times.value.items) if times.value else []}
 
     return shown
 

@@ -364,6 +364,15 @@ def test_acknowledgement_expires_next_month(desk: ADesk, until: timedelta) -> No
     desk.commands.acknowledge("order-1", desk.time + timedelta(days=31), "ada")
     [told] = desk.entries(ChangeKind.REMINDER_ACKNOWLEDGED)
     assert told.data["by"] == "ada"
+    assert "reason" not in told.data
+
+
+def test_reason_of_whoever_polls_or_acknowledges_stays_in_the_ledger(desk: ADesk) -> None:
+    desk.commands.acknowledge("order-1", desk.time + timedelta(days=1), "ada", reason="The lease comes on Monday.")
+    desk.commands.sync("order-1", "bob", reason="Telnyx called.")
+    [on_it], [polled] = desk.entries(ChangeKind.REMINDER_ACKNOWLEDGED), desk.entries(ChangeKind.SYNC_REQUESTED)
+    assert on_it.data["reason"] == "The lease comes on Monday."
+    assert (polled.actor, polled.data) == ("bob", {"by": "bob", "reason": "Telnyx called."})
 
 
 # Orders as a whole

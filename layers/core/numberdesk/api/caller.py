@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numberdesk.services.spending import SpendingDesk
     from numberdesk.services.status import StatusDesk
     from numberdesk.services.uploads import Uploads
+    from numberdesk.services.vetting import VettingDesk
 
 _MAX_PRINCIPAL = 512
 
@@ -38,6 +39,7 @@ class Services:
     accounts: AccountDesk
     spending: SpendingDesk
     status: StatusDesk
+    vetting: VettingDesk
 
 
 @dataclass(frozen=True, slots=True)

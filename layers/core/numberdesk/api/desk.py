@@ -21,6 +21,7 @@ from numberdesk.domain.values import Account, Country, Id
 from numberdesk.providers.base import Query as Wanted
 from numberdesk.providers.base import Sent
 from numberdesk.services.catalogue import About
+from numberdesk.services.vetting import MAX_MONTHS
 
 _Provider = Annotated[Provider, Path()]
 _Account = Annotated[Account, Path()]
@@ -215,7 +216,29 @@ def _today(services: Services) -> list[Callable[..., Any]]:
     ) -> today.StatusView:
         return today.StatusView.of(services.status.read(month))
 
-    return [get_spending, get_status]
+    def get_vetting(
+        months: Annotated[
+            int, Query(ge=1, le=MAX_MONTHS, description="How many months (UTC) are read, the present one included.")
+        ] = 3,
+    ) -> today.VettingView:
+        return today.VettingView.of(*services.vetting.read(months))
+
+    def list_activity(
+        month: Annotated[Month | None, Query(description="UTC; by default the present one.")] = None,
+        by: Annotated[
+            str | None,
+            Query(
+                min_length=1,
+                max_length=512,
+                description="Only what this principal did: an `actor`, exactly as it is shown.",
+            ),
+        ] = None,
+        limit: _Limit = 50,
+        next_: _Next = None,
+    ) -> desk.Activity:
+        return listed(desk.Activity, services.reading.activity(month, by, limit=limit, token=next_))
+
+    return [get_spending, get_status, get_vetting, list_activity]
 
 
 def _dead_letters(services: Services) -> list[Callable[..., Any]]:

@@ -27,6 +27,7 @@ _NOTHING_ELSE = orders.Cancel()
 _AS_SHOWN = orders.ApprovalTerms()
 _OUR_WORDS = orders.MoreTime()
 _NO_REASON = orders.Erasure()
+_JUST_LOOK = orders.Look()
 
 
 def handlers(services: Services, caller: Callable[[], Caller]) -> list[Callable[..., Any]]:
@@ -118,14 +119,14 @@ def _writers(services: Services, caller: Callable[[], Caller]) -> list[Callable[
         return view(services.commands.extend(order_id, by, sub_order_id=wish.sub_order_id, text=wish.text))
 
     def acknowledge(order_id: _Order, on_it: Annotated[orders.OnIt, Body()]) -> OrderView:
-        return view(services.commands.acknowledge(order_id, on_it.until, caller().by))
+        return view(services.commands.acknowledge(order_id, on_it.until, caller().by, reason=on_it.reason))
 
     def cancel_order(order_id: _Order, what: Annotated[orders.Cancel, Body()] = _NOTHING_ELSE) -> OrderView:
         by = caller().by
         return view(services.commands.cancel(order_id, by, sub_order_id=what.sub_order_id, reason=what.reason))
 
-    def sync_order(order_id: _Order) -> OrderView:
-        return view(services.commands.sync(order_id, caller().by))
+    def sync_order(order_id: _Order, look: Annotated[orders.Look, Body()] = _JUST_LOOK) -> OrderView:
+        return view(services.commands.sync(order_id, caller().by, reason=look.reason))
 
     def replay_webhooks(order_id: _Order, replay: Annotated[Replay, Body()]) -> Replayed:
         done = services.dead_letters.replay(order_id, replay.webhook_ids, dry_run=replay.dry_run)

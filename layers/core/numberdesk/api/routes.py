@@ -95,6 +95,8 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/placing/confirm-restore", "spend", "confirm_restore", "Let placing go on from a restored table", 200, (Problem.NOT_RECONCILED, Problem.CHANGED_MEANWHILE)),
     Route("GET", "/spending", "read", "get_spending", "Say what is reserved of each account's limits today"),
     Route("GET", "/status", "read", "get_status", "Say how numberdesk stands, at a glance"),
+    Route("GET", "/vetting", "read", "get_vetting", "Say how long numbers were vetted, by country and type"),
+    Route("GET", "/activity", "read", "list_activity", "Say who did what"),
     Route("GET", "/accounts", "read", "list_accounts", "List the accounts that there are"),
     Route("POST", "/accounts/{provider}/{account}/retire", "operate", "retire_account", "Retire an account", 200, (Problem.NOT_FOUND, Problem.ACCOUNT_IN_USE, Problem.CHANGED_MEANWHILE)),
     Route("POST", "/accounts/{provider}/{account}/reinstate", "spend", "reinstate_account", "Use a retired account again", 200, (Problem.NOT_FOUND, Problem.CHANGED_MEANWHILE)),

@@ -23,6 +23,7 @@ from numberdesk.domain import (
     requirements,
     states,
     steady,
+    vetting,
 )
 from numberdesk.domain.change import Change, because
 from numberdesk.domain.order import Asset
@@ -178,6 +179,7 @@ def _fold_open(
     polled.take(states.move(polled.order, state, snapshot, missed=missed, now=now, unannounced=unannounced))
     if polled.order.ended:
         _close(polled, now)
+    polled.order = vetting.follow(polled.order, now)
     polled.take(reminders.remind(polled.order, now, rules.timings))
     order, restarted = steady.restart_cadence(polled.order, now) if polled.changes else (polled.order, False)
     polled.order = order.with_(poll_step=0 if restarted else before.poll_step + 1)
@@ -216,6 +218,7 @@ def end_with(
     state, missed = states.derive(delivered, snapshot, now)
     ended.take(states.move(ended.order, state, snapshot, missed=missed, now=now))
     _close(ended, now)
+    ended.order = vetting.follow(ended.order, now)
     return schedule(ended.order, now, rules.timings, rules.cadence), ended.changes
 
 

@@ -66,6 +66,11 @@ class Entry(Record):
         """Whether it is published on the bus."""
         return self.kind in EVENTS
 
+    @property
+    def by_caller(self) -> bool:
+        """Whether a caller of the API did it: then the actor is an IAM principal."""
+        return self.actor.startswith("arn:")
+
 
 MAX_ENTRIES = 40
 """Most ledger entries of one commit: a transaction holds 100 writes, and has others beside them."""

@@ -276,6 +276,15 @@ class Acknowledgement(Record):
     until: Instant
 
 
+class Vetting(Record):
+    """The vetting of an order's numbers of one country and type."""
+
+    since: Instant
+    ended_at: Instant | None = None
+    delivered: bool = False
+    """Whether any of the numbers was delivered by then."""
+
+
 class Stuck(Record):
     """Marks an order whose runs keep ending without an outcome."""
 
@@ -369,6 +378,8 @@ class Order(Record):
     sub_orders: tuple[SubOrder, ...] = ()
     requirements: tuple[Requirement, ...] = ()
     deadlines: tuple[Deadline, ...] = ()
+    vettings: dict[str, Vetting] = Field(default_factory=dict)
+    """Since when its numbers are vetted, by country and type (see `numberdesk.domain.vetting`)."""
     watched: dict[str, Watch] = Field(default_factory=dict)
     """The provider's values that changed lately, by name."""
     extensions: dict[str, int] = Field(default_factory=dict)

@@ -223,6 +223,7 @@ class ChangeKind(StrEnum):
     PROFILE_APPLIED = "ProfileApplied"
     REQUIREMENT_TICKED = "RequirementTicked"
     REMINDER_ACKNOWLEDGED = "ReminderAcknowledged"
+    SYNC_REQUESTED = "SyncRequested"
     ORDER_APPROVED = "OrderApproved"
     PURCHASE_RESOLVED = "PurchaseResolved"
     RESTORE_CONFIRMED = "RestoreConfirmed"
@@ -244,6 +245,7 @@ LEDGER_ONLY = frozenset(
         ChangeKind.PROFILE_APPLIED,
         ChangeKind.REQUIREMENT_TICKED,
         ChangeKind.REMINDER_ACKNOWLEDGED,
+        ChangeKind.SYNC_REQUESTED,
         ChangeKind.ORDER_APPROVED,
         ChangeKind.PURCHASE_RESOLVED,
         ChangeKind.RESTORE_CONFIRMED,

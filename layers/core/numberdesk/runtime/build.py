@@ -142,13 +142,15 @@ def _limits() -> Limits:
 
 
 def syncer() -> Syncer:
+    from numberdesk.services.health import HealthRecorder  # noqa: PLC0415
     from numberdesk.services.operations import Operations  # noqa: PLC0415
     from numberdesk.services.sync import Syncer  # noqa: PLC0415
     from numberdesk.storage.files import Bucket  # noqa: PLC0415
 
     desk = _desk()
     operations = Operations(desk, Bucket(aws.s3(), env("FILES_BUCKET")))
-    return Syncer(desk, operations, timedelta(days=int(env("WEBHOOK_RETENTION_DAYS"))))
+    retention = timedelta(days=int(env("WEBHOOK_RETENTION_DAYS")))
+    return Syncer(desk, operations, retention, HealthRecorder(desk.store, desk.clock))
 
 
 def desk_api() -> Api:
@@ -169,6 +171,7 @@ def desk_api() -> Api:
     from numberdesk.services.spending import SpendingDesk  # noqa: PLC0415
     from numberdesk.services.status import StatusDesk  # noqa: PLC0415
     from numberdesk.services.uploads import Uploads  # noqa: PLC0415
+    from numberdesk.services.vetting import VettingDesk  # noqa: PLC0415
     from numberdesk.storage.files import Bucket  # noqa: PLC0415
 
     desk, sqs = _desk(_MAX_READ), aws.sqs()
@@ -203,6 +206,7 @@ def desk_api() -> Api:
         accounts=AccountDesk(store, desk.clock),
         spending=SpendingDesk(store, desk.clock, _limits()),
         status=StatusDesk(store, desk.clock),
+        vetting=VettingDesk(store, desk.clock),
     )
     return Api(services, logger)
 

@@ -71,9 +71,7 @@ class Reading:
             raise _invalid("month", "not_taken", "this list is not kept by month; leave month out")
         partition = monthly[0] if monthly else lasting[0]
         if monthly:
-            # A list begun in one month is read on in the next as it was begun: its places begin with the month.
-            month = wanted.month or peek(token or "")[:7] or f"{self.clock.now():%Y-%m}"
-            partition = f"{partition}/{month}"
+            partition = f"{partition}/{self._month(wanted.month, token)}"
         until = None if wanted.deadline_before is None else instant_text(wanted.deadline_before)
         listing = partition if until is None else f"{partition}/{until}"
         after = self.tokens.place(listing, token)
@@ -156,6 +154,20 @@ class Reading:
         if not page.items and token is None:
             self._get(order_id)
         return self.tokens.page(listing, page.items, page.after)
+
+    def activity(self, month: str | None, by: str | None, *, limit: int, token: str | None) -> Page[Entry]:
+        """Read what callers of the API did in a month, the newest first: everybody, or one of them."""
+        month = self._month(month, token)
+        listing = f"activity/{month}/{by or ''}"
+        page = self.store.activity(month, by, after=self.tokens.place(listing, token), limit=limit)
+        return self.tokens.page(listing, page.items, page.after, page.unread)
+
+    def _month(self, month: str | None, token: str | None) -> str:
+        """Return the month of a list that is kept by month.
+
+        A list begun in one month is read on in the next as it was begun: its places begin with the month.
+        """
+        return month or peek(token or "")[:7] or f"{self.clock.now():%Y-%m}"
 
     def webhooks(self, order_id: str, *, limit: int, token: str | None) -> Page[KeptWebhook]:
         """Read the webhooks that came for an order."""

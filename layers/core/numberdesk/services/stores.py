@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from numberdesk.domain.costs import Limits, Spent
     from numberdesk.domain.gate import Gate
+    from numberdesk.domain.health import Health, Sweep
     from numberdesk.domain.ledger import Entry
     from numberdesk.domain.lists import Summary
     from numberdesk.domain.notices import HeldBack
@@ -65,7 +66,8 @@ class Orders(Protocol):
         That is its ledger entries, receipts, comments, what lies with its new operations (by operation id), and its lists.
         `after.version` is `before.version` + 1; which pages hold its numbers is the store's own matter. Follow from the
         difference between the two, in the same transaction: the claim of a provider order id that is new on the order, also
-        as a duplicate; the sums of the account's day, where what the order reserved differs; the lock on its content. What the
+        as a duplicate; the sums of the account's day, where what the order reserved differs; the lock on its content; the counts of
+        vettings that end. What the
         order holds (`holdings`) follows a little ahead of the transaction or after it.
 
         Args:
@@ -152,6 +154,18 @@ class Ledger(Protocol):
     def ledger(self, order_id: str, *, after: str | None, limit: int) -> Page[Entry]:
         """Read an order's ledger in the order in which things happened; refusals of messages come last. `after` is a position."""
 
+    def activity(self, month: str, actor: str | None, *, after: str | None, limit: int) -> Page[Entry]:
+        """Read what callers of the API did in a month (UTC, `2026-11`), the newest first (see `domain.activity`).
+
+        At most three calls. A page of one caller may be short, or empty, and still have others after it.
+
+        Args:
+            month: the month.
+            actor: only this caller's; none reads everybody's.
+            after: the place after which to go on.
+            limit: the most entries of a page, at most 100.
+        """
+
 
 class Outbox(Protocol):
     """Ledger entries whose event is not on the bus yet."""
@@ -231,6 +245,32 @@ class Spending(Protocol):
 
     def spent_each(self, accounts: Sequence[tuple[str, str]], day: str) -> dict[tuple[str, str], Spent]:
         """Do the same for each of these accounts (provider, name), in one call for a hundred."""
+
+
+class Healths(Protocol):
+    """The last sweep, and what came of polls and webhooks of each account."""
+
+    def sweep(self) -> Sweep | None:
+        """Read what the last sweep found; none where there was none."""
+
+    def put_sweep(self, sweep: Sweep) -> None:
+        """Write what a sweep found. Nothing is written over what a newer version of numberdesk wrote."""
+
+    def health(self, provider: str, account: str) -> Health:
+        """Read the health of an account."""
+
+    def healths(self, accounts: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Health]:
+        """Read the same of these accounts (provider, name), in one call for a hundred. Those without one are left out."""
+
+    def put_health(self, provider: str, account: str, health: Health) -> bool:
+        """Write the health of an account over the version before it; false where that is not the stored one."""
+
+
+class Vettings(Protocol):
+    """How long numbers were vetted: counted with the commit that ends a vetting, and only then."""
+
+    def vettings(self, provider: str, months: Sequence[str]) -> list[dict[str, int]]:
+        """Read a provider's counts of these months, at most a hundred, in one call (see `domain.vetting.counts`)."""
 
 
 class Accounts(Protocol):
@@ -355,6 +395,19 @@ class Notices(Protocol):
 
 
 class DeskStore(
-    Accounts, Gates, Holdings, Ledger, Lists, Webhooks, Orders, Personal, Profiles, Spending, Wakes, Protocol
+    Accounts,
+    Gates,
+    Healths,
+    Holdings,
+    Ledger,
+    Lists,
+    Webhooks,
+    Orders,
+    Personal,
+    Profiles,
+    Spending,
+    Vettings,
+    Wakes,
+    Protocol,
 ):
     """What of the table those need that share the desk."""

@@ -21,6 +21,7 @@ from numberdesk.providers import registry
 from numberdesk.providers.base import (
     AccountFaultError,
     Hint,
+    NoSuchAccountError,
     NoSuchOrderError,
     NotAHintError,
     SlotBusyError,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from numberdesk.domain.profile import Profile
     from numberdesk.domain.values import Payload
     from numberdesk.services.desk import Desk
+    from numberdesk.services.health import HealthRecorder
     from numberdesk.services.operations import Operations
 
 ACTOR = "sync_order"
@@ -59,6 +61,7 @@ class Syncer:
     desk: Desk
     operations: Operations
     retention: timedelta
+    health: HealthRecorder
 
     def handle(self, message: Message, *, redelivered: bool = False) -> None:
         """Handle one message of the sync queue: `{"wake": {...}}`, `{"webhook": {...}}`, `{"test_webhook": {...}}` or `{"bought": {...}}`.
@@ -88,6 +91,8 @@ class Syncer:
         sent = message["test_webhook"] if prefix else message["webhook"]
         provider, account = sent["provider"], sent["account"]
         received_at = datetime.fromisoformat(sent["received_at"])
+        if not prefix:
+            self.health.webhook(provider, account, received_at)
         body = base64.b64decode(sent["body"]) if "body" in sent else None
         kept = Webhook(
             webhook_id=f"{prefix}sha256:{sent['body_sha256']}",
@@ -293,6 +298,8 @@ class Syncer:
             provider = self.desk.providers.connect(order.provider, order.account)
             snapshot = provider.observe(order)
         except AccountFaultError as error:
+            if not isinstance(error, NoSuchAccountError):
+                self.health.poll(order.provider, order.account, str(error))
             now = self.desk.clock.now()
             until = self.desk.account_fault(order, error, now, ACTOR)
             if until <= now:
@@ -301,10 +308,12 @@ class Syncer:
             folded = fold_unreadable(order, began_at=began_at, now=now, rules=rules, retry_after=until - now)
         except (UnreadableError, NoSuchOrderError) as error:
             self.desk.meter.count("PollsFailed")
+            self.health.poll(order.provider, order.account, str(error) or type(error).__name__)
             self.desk.log.warning("poll failed", extra={"provider": order.provider, "error": str(error)})
             now = self.desk.clock.now()
             folded = fold_unreadable(order, began_at=began_at, now=now, rules=rules, hinted=hinted is not None)
         else:
+            self.health.poll(order.provider, order.account)
             self.desk.meter.count("Polls")
             folded = fold(
                 order,

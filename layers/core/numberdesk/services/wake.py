@@ -6,11 +6,13 @@ leaves it alone, and it hands out no more than its queues have room for, deadlin
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from numberdesk.domain import gate
+from numberdesk.domain import gate, health
+from numberdesk.domain.health import Sweep
 from numberdesk.domain.messages.desk import table_restored
 from numberdesk.domain.schedule import WakeKind
 from numberdesk.domain.statuses import ChangeKind, OrderState
@@ -20,14 +22,15 @@ from numberdesk.services.desk import send_wake
 from numberdesk.services.ports import UnreadableRowError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from numberdesk.domain.clock import Clock
     from numberdesk.domain.settings import Timings
     from numberdesk.services.ports import Due, Meter, Queue
-    from numberdesk.services.stores import Gates, Ledger, Lists, Orders, Outbox, Wakes
+    from numberdesk.services.stores import Gates, Healths, Ledger, Lists, Orders, Outbox, Wakes
 
-    class Store(Gates, Ledger, Lists, Orders, Outbox, Wakes, Protocol):
+    class Store(Gates, Healths, Ledger, Lists, Orders, Outbox, Wakes, Protocol):
         """What it needs of the table."""
 
 
@@ -84,7 +87,12 @@ class Waker:
         swept = _Swept(oldest=now)
         # A wake is lost only after a while, and what came late is not to be sent again meanwhile.
         late = now - self.timings.wake_patience
-        room = {WakeKind.PLACE: self._room(self.order_queue), WakeKind.POLL: self._room(self.sync_queue)}
+        waiting = {"orders": self._waiting(self.order_queue), "sync": self._waiting(self.sync_queue)}
+        # Better too many wakes than none, where a queue cannot be read.
+        room = {
+            WakeKind.PLACE: MAX_WAITING - (waiting["orders"] or 0),
+            WakeKind.POLL: MAX_WAITING - (waiting["sync"] or 0),
+        }
         for kind in WakeKind:
             until = late if kind is WakeKind.ON_ITS_WAY else now + _AHEAD
             for due in self.store.due(kind, until, MAX_WAITING):
@@ -99,6 +107,7 @@ class Waker:
         self.meter.count("OldestOverdueWakeSeconds", (now - swept.oldest).total_seconds())
         self._tell_ages(now)
         self._tell_restore(now)
+        self._note(now, swept, waiting)
         if swept.broken is not None:
             raise swept.broken
         return swept.woken
@@ -129,15 +138,23 @@ class Waker:
             room[queue] -= 1
             swept.woken += 1
 
-    def _room(self, queue: Queue) -> int:
-        """Say how many wakes a queue has room for."""
+    def _waiting(self, queue: Queue) -> int | None:
+        """Say about how many messages wait on a queue; None where that cannot be read."""
         try:
-            return MAX_WAITING - queue.waiting()
+            return queue.waiting()
         except Exception as error:
-            # Better too many wakes than none.
             if not aws_errors.is_passing(error):
                 raise
-            return MAX_WAITING
+            return None
+
+    def _note(self, now: datetime, swept: _Swept, waiting: Mapping[str, int | None]) -> None:
+        """Write what this sweep found, for people who look whether sweeps are made."""
+        before: Sweep | None = None
+        with suppress(UnreadableRowError):
+            before = self.store.sweep()
+        queues = {name: health.queue_seen(before, name, count, now) for name, count in waiting.items()}
+        overdue = int((now - swept.oldest).total_seconds())
+        self.store.put_sweep(Sweep(at=now, woken=swept.woken, overdue_seconds=overdue, queues=queues))
 
     def _tell_ages(self, now: datetime) -> None:
         """Emit the age of the oldest of each kind: zero where nothing waits."""

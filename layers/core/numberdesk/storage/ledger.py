@@ -1,10 +1,12 @@
-"""Ledger entries, and the marks of those whose event is not published yet."""
+"""Ledger entries, the list of those of callers, and the marks of those whose event is not published yet."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from numberdesk.domain import activity
 from numberdesk.domain.ledger import Entry
+from numberdesk.domain.lists import SHARDS
 from numberdesk.domain.model import instant_text
 from numberdesk.services.ports import Page, Unpublished
 from numberdesk.storage.dynamodb import ABSENT, Dynamo, put
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 UNPUBLISHED_SHARDS = 4
 _MAX_PAGES = 20
 """Of a shard with entries that cannot be read."""
+MAX_SEARCHED = 1_000
+"""Most places of a shard that one page reads to find the entries of one caller."""
 
 
 class Ledger(Dynamo):
@@ -29,6 +33,33 @@ class Ledger(Dynamo):
 
     def ledger(self, order_id: str, *, after: str | None, limit: int) -> Page[Entry]:
         return self._page((f"ORDER#{order_id}", "LEDGER#"), after, limit, entry_of_item)
+
+    def activity(self, month: str, actor: str | None, *, after: str | None, limit: int) -> Page[Entry]:
+        """Merge the list's shards, and read the entries shown. A caller's are picked by their places, before they are read."""
+        most = limit + 1 if actor is None else MAX_SEARCHED
+        found: dict[str, Key] = {}
+        complete_from = ""
+        for shard in range(SHARDS):
+            condition, values = "list_pk = :shard", {":shard": f"{activity.partition(month)}/{shard}"}
+            if after is not None:
+                condition, values = f"{condition} AND list_sk < :after", {**values, ":after": after}
+            keys, last = self._index("lists", condition, values, most, ScanIndexForward=False)
+            found |= {key["list_sk"]: (key["pk"], key["sk"]) for key in keys}
+            if last is not None:
+                complete_from = max(complete_from, keys[-1]["list_sk"])
+        wanted = [
+            place
+            for place in sorted(found, reverse=True)
+            if place >= complete_from and (actor is None or activity.mark_of(place) == activity.mark(actor))
+        ]
+        shown = wanted[:limit]
+        rows = dict(self._readable(self._get_batches(found[place] for place in shown), entry_of_item))
+        entries = [(place, rows[found[place]]) for place in shown if found[place] in rows]
+        return Page(
+            tuple(entry for _, entry in entries if entry is not None and actor in (None, entry.actor)),
+            shown[-1] if len(wanted) > limit else complete_from or None,
+            tuple(place for place, entry in entries if entry is None),
+        )
 
     def unpublished(self, before: datetime, limit: int) -> list[Unpublished]:
         most = max(limit // UNPUBLISHED_SHARDS, 1)
@@ -71,11 +102,13 @@ class Ledger(Dynamo):
 
 
 def entry_item(entry: Entry) -> Item:
-    """Return the item of a ledger entry; one with an event has the mark until it is published."""
+    """Return the item of a ledger entry; one with an event has the mark until it is published, one of a caller is on the list."""
     item = entry.model_dump(mode="json", warnings="error")
     item |= {"pk": _subject_key(entry.subject), "sk": f"LEDGER#{entry.position}"}
     if entry.is_event:
         item |= {"unpublished_shard": shard_of(entry.id, UNPUBLISHED_SHARDS), "unpublished_at": instant_text(entry.at)}
+    if listed := activity.membership(entry):
+        item["list_pk"], item["list_sk"] = listed
     return item
 
 

@@ -25,6 +25,7 @@ from numberdesk.storage.pages import order_of_items, pages, unnamed
 from numberdesk.storage.personal import comment_item, message_item, payload_item
 from numberdesk.storage.spending import Spending
 from numberdesk.storage.values import item_size, keyed, pack, shard_of
+from numberdesk.storage.vettings import Vettings
 from numberdesk.storage.webhooks import receipt_item
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class _TakenError(Exception):
     """An order with this id exists."""
 
 
-class Orders(Gates, Spending):
+class Orders(Gates, Spending, Vettings):
     """Implements `services.stores.Orders` and `services.stores.Wakes`."""
 
     def get(self, order_id: str) -> Order | None:
@@ -120,9 +121,9 @@ class Orders(Gates, Spending):
         """Write an order and all that belongs to the change in one transaction, and return it as it is stored.
 
         A transaction holds 100 writes. At most these come together: the row, the gate, the claims of a purchase and of a duplicate, the
-        sums of two days and a lock (7), ledger entries (`domain.ledger.MAX_ENTRIES`, 40), countries entered and left
+        sums of two days, a lock and the counts of vettings (8), ledger entries (`domain.ledger.MAX_ENTRIES`, 40), countries entered and left
         (`domain.lists.MAX_COUNTRIES`, 10 each), other lists (8), and the payloads of new operations (`operations.MAX_OPEN`, 20). That
-        leaves 5 for receipts, of which a poll has one, and for pages.
+        leaves 4 for receipts, of which a poll has one, and for pages.
 
         A few changed pages go into the transaction if there is room, and it deletes those that they replace. More pages are written before
         it: they do not count until the row names them. The replaced ones are deleted after it, and so are those of a failed transaction. If
@@ -146,6 +147,7 @@ class Orders(Gates, Spending):
             *self._gate_writes(gate),
             *self._claim_writes(before, after),
             *self._sums_writes(before, after, limits),
+            *self._vetting_writes(before, after),
             *self._lock_writes(before, after),
             *(put(entry_item(entry), ABSENT) for entry in entries),
             *(

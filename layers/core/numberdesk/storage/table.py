@@ -23,13 +23,16 @@
     our reference             REFERENCE#<reference>                REFERENCE
     account, or name of one   ACCOUNTS                             <provider>#<account>
     account's pause           ACCOUNT#<provider>#<account>         STATE
+    account's health          ACCOUNT#<provider>#<account>         HEALTH
     account's call slot       ACCOUNT#<provider>#<account>         SLOT
     sums of account's day     ACCOUNT#<provider>#<account>         SPENT#<day>                                 expires
+    counts of vettings        VETTINGS#<provider>                  <month>                                     expires
     account's comparison      ACCOUNT#<provider>#<account>         INVENTORY
     account's ledger          ACCOUNT#<provider>#<account>         LEDGER#<instant>.<kind>
     what an account holds     HOLDINGS#<provider>#<account>#<0-7>  <number or keyword>#<order id>
     gate of placing           DESK#placing                         GATE
     ledger of placing         DESK#placing                         LEDGER#<position>
+    last sweep                DESK#sweep                           LAST
     key of paging tokens      DESK#paging                          KEY
     refusal without order id  MESSAGE#<queue message id>           LEDGER#refused.<queue message id>
     count of messages         NOTIFIED#<since when>                COUNT#<whose>                               expires
@@ -42,7 +45,8 @@ Personal data is under `PERSONAL#` and nowhere else, so that it can be erased on
 Indexes (all sparse, keys only, spread over shards so that no partition is hot):
     wake          wake_shard, wake_at                 orders with something due, by kind and when
     unpublished   unpublished_shard, unpublished_at   ledger entries whose event is not published yet
-    lists         list_pk, list_sk                    orders on lists: the list's shard, and the place in it
+    lists         list_pk, list_sk                    orders on lists, and ledger entries of callers of the API (`domain.activity`): the
+                                                      list's shard, and the place in it
 
 An order's row names the pages with its numbers and with every other field longer than `pages.FIELD_BYTES`; one query reads them all. A
 named page is never written again. If one is missing, a commit replaced it meanwhile, and the reader reads again. Pages that the row does
@@ -55,6 +59,7 @@ the orders' rows as they are when it is read.
 
 from __future__ import annotations
 
+from numberdesk.storage.health import Healths
 from numberdesk.storage.holdings import Holdings
 from numberdesk.storage.ledger import Ledger
 from numberdesk.storage.lists import Lists
@@ -65,5 +70,5 @@ from numberdesk.storage.profiles import Profiles
 from numberdesk.storage.webhooks import Webhooks
 
 
-class Table(Orders, Ledger, Lists, Webhooks, Personal, Holdings, Profiles, Notices):
+class Table(Orders, Ledger, Lists, Webhooks, Personal, Holdings, Healths, Profiles, Notices):
     """The order table (`services.stores`)."""

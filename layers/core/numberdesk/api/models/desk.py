@@ -9,6 +9,7 @@ from typing import Annotated, Self
 from pydantic import Field, JsonValue, TypeAdapter
 
 from numberdesk.api.models.base import REASON_KEPT, Count, Listing, Out, Reason, Switch
+from numberdesk.domain.ledger import Entry
 from numberdesk.domain.model import Given, GivenInstant, Instant
 from numberdesk.services.placing_gate import Placing
 from numberdesk.services.ports import Account as KnownAccount
@@ -95,6 +96,14 @@ class AccountView(Out):
     def of(cls, account: KnownAccount) -> Self:
         """Show an account."""
         return cls.model_validate({**asdict(account), "account": account.name})
+
+
+class Activity(Listing[Entry]):
+    """What callers of the API did: entries of the ledgers of orders, accounts and placing, the newest first."""
+
+    unreadable: list[str] = Field(
+        description="Places of entries that belong here and cannot be read. People were notified of each (`RowUnreadable`)."
+    )
 
 
 Ids = Annotated[list[Annotated[str, Field(min_length=1, max_length=256)]], Field(min_length=1, max_length=100)]

@@ -69,7 +69,11 @@ class MoreTime(OfSubOrder):
     text: CommentText | None = None
 
 
-class OnIt(Given):
+class Look(Reasoned):
+    """That an order is to be looked at now."""
+
+
+class OnIt(Reasoned):
     """That somebody is working on the order."""
 
     until: GivenInstant = Field(description="Within the next 31 days.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from numberdesk.domain import answers as answering
 from numberdesk.domain import placing, wording
 from numberdesk.domain.capabilities import Ability, check
-from numberdesk.domain.change import Change
+from numberdesk.domain.change import Change, because
 from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import Acknowledgement
@@ -144,8 +144,9 @@ class PlacingCommands(Editor):
 
         return self._edit(order_id, by, edit)
 
-    def sync(self, order_id: str, by: str) -> Order:
+    def sync(self, order_id: str, by: str, *, reason: str | None = None) -> Order:
         """Look at an order now, whatever its state: place it, search for it or observe it, whichever is its turn."""
+        requested = Change.of(ChangeKind.SYNC_REQUESTED, {"by": by, **because(reason)})
 
         def edit(order: Order, now: datetime) -> Edit:
             if order.state is OrderState.PLACING or (order.ended and order.provider_order_id is None):
@@ -155,17 +156,17 @@ class PlacingCommands(Editor):
                 # It waits for an answer, not for its time: woken, it would only stay due.
                 return Edit(order, (), {})
             if order.state is OrderState.RECEIVED:
-                return Edit(try_at(order, now), (), {})
+                return Edit(try_at(order, now), (requested,), {})
             # What waits to be carried out is tried, too: somebody may have mended what held it up.
             tried = tuple(
                 operation.with_(not_before=None) if operation.state is OperationState.WAITING else operation
                 for operation in order.operations
             )
-            return Edit(order.with_(next_poll_at=now, wake_at=now, operations=tried), (), {})
+            return Edit(order.with_(next_poll_at=now, wake_at=now, operations=tried), (requested,), {})
 
         return self._edit(order_id, by, edit, ended_too=True)
 
-    def acknowledge(self, order_id: str, until: datetime, by: str) -> Order:
+    def acknowledge(self, order_id: str, until: datetime, by: str, *, reason: str | None = None) -> Order:
         """Say that somebody is on it, until an instant."""
 
         def edit(order: Order, now: datetime) -> Edit:
@@ -173,7 +174,7 @@ class PlacingCommands(Editor):
                 issue = ValidationIssue("until", "out_of_range", f"an instant in the next {_MAX_ON_IT.days} days")
                 raise ProblemError(Problem.INVALID, "nothing was acknowledged", [issue])
             acknowledged = Acknowledgement(by=by, at=now, until=until)
-            data = {"by": by, "until": instant_text(until)}
+            data = {"by": by, "until": instant_text(until), **because(reason)}
             change = Change.of(ChangeKind.REMINDER_ACKNOWLEDGED, data)
             return Edit(order.with_(acknowledged=acknowledged), (change,), {})
 

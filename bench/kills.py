@@ -9,7 +9,7 @@
 A killed process looks as it does on AWS: API Gateway answers 502, and a message from a queue stays hidden for a while and comes back.
 The functions' time-outs and the queues' visibility time-outs are shortened for the run, as other times are.
 
-It ends with 1 if an order is not complete, if one was bought twice, if a webhook that was answered 200 is not in the order table, if an
+It ends with 1 if an order is neither complete nor left to a person with an unknown outcome, if one was bought twice, if a webhook that was answered 200 is not in the order table, if an
 event is missing on the bus, if a message became a dead letter, or if no process of one of the functions died at work. `--write` puts the
 tables into docs/kills.md.
 """
@@ -42,12 +42,14 @@ from local.signing import NO_CERTIFICATES
 from local.simulators.outbox import Outbox
 from local.world import World
 from numberdesk.domain.placing import reference_of
+from numberdesk.domain.statuses import ChangeKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from local.environment import LocalStack
+    from local.records import Record
 
 PAGE = ROOT / "docs" / "kills.md"
 BEGIN, END = "<!-- printed by `make kills` -->\n", "<!-- end -->\n"
@@ -291,7 +293,7 @@ class Kills:
         found = {}
         for message in messages:
             record = self._stage.records.read(message["order_id"])
-            found[str(message["order_id"])] = record.order.state.value if record else "nowhere"
+            found[str(message["order_id"])] = state_of(record) if record else "nowhere"
         return found
 
     def _waiting(self, messages: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -302,7 +304,7 @@ class Kills:
         client, name = self._world.stack.client("dynamodb"), self._stage.outputs["TableName"]
         states = self._states(messages)
         lost = {each.webhook_id for each in sent if each.accepted} - kept(client, name)
-        open_ = {each: state for each, state in states.items() if state != "completed"}
+        open_ = {each: state for each, state in states.items() if state not in ENDS}
         found = [f"{each} is {state}" for each, state in open_.items()]
         found += [f"{len(lost)} webhooks that were answered 200 are not in the table"] if lost else []
         if not found:
@@ -327,9 +329,11 @@ class Kills:
             wanted = message["items"][0].get("quantity", 1)
             assets = [each for each in record.order.assets if each.state.value == "active"] if record else []
             events = [entry.id for entry in record.ledger if entry.is_event] if record else []
+            # Whether one that is left to a person was bought at all is what the person finds out.
+            completed = record is not None and state_of(record) == "completed"
             wrong = {
-                f"was bought {purchases} times": purchases != 1,
-                f"has {len(assets)} numbers or keywords, not {wanted}": len(assets) != wanted,
+                f"was bought {purchases} times": purchases > 1 or (completed and purchases == 0),
+                f"has {len(assets)} numbers or keywords, not {wanted}": completed and len(assets) != wanted,
                 f"misses {len(set(events) - heard)} events on the bus": bool(set(events) - heard),
             }
             self.issues += [f"{order_id} {what}" for what, is_so in wrong.items() if is_so]
@@ -398,6 +402,17 @@ class Kills:
 
 
 PROVIDERS = ("telnyx", "telesign", "callfire")
+ENDS = ("completed", "unknown, left to a person")
+"""Right ends: who dies between the intent and the answer leaves an order that is searched for, and that only a person may send again."""
+
+
+def state_of(record: Record) -> str:
+    """Return an order's state, and whether its outcome is unknown and people were told that no search goes on."""
+    told = any(
+        entry.data.get("searching") is False for entry in record.ledger if entry.kind is ChangeKind.ORDER_UNKNOWN
+    )
+    state = record.order.state.value
+    return ENDS[1] if state == "unknown" and told else state
 
 
 def counted_states(states: Mapping[str, str]) -> str:

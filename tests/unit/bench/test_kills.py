@@ -12,10 +12,14 @@ import httpx
 import pytest
 
 from bench import kills
-from bench.kills import Carrier, Sent, counted_states, died_at_work, orders, twice_at_times
+from bench.kills import Carrier, Sent, counted_states, died_at_work, orders, state_of, twice_at_times
+from local.records import Record
 from numberdesk.domain.capabilities import check
+from numberdesk.domain.change import Change
 from numberdesk.domain.request import read_message
+from numberdesk.domain.statuses import ChangeKind, OrderState
 from numberdesk.providers import registry
+from tests.support.builders import entries, message, received
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,3 +89,13 @@ def test_runs_that_ended_with_their_process_are_counted_by_function(tmp_path: Pa
 
 def test_states_are_counted() -> None:
     assert counted_states({"a": "completed", "b": "pending", "c": "completed"}) == "completed: 2, pending: 1"
+
+
+@pytest.mark.parametrize(("searching", "expected"), [(True, "unknown"), (False, "unknown, left to a person")])
+def test_unknown_outcome_is_an_end_only_when_people_are_told(searching: bool, expected: str) -> None:
+    order, _ = received(message())
+    change = Change.of(
+        ChangeKind.ORDER_UNKNOWN, {"from": "placing", "why": "no answer", "searching": searching, "look_for": "Look."}
+    )
+    unclear = order.with_(state=OrderState.UNKNOWN)
+    assert state_of(Record(unclear, tuple(entries(unclear, change)), (), ())) == expected

@@ -133,7 +133,7 @@ def comment_posted_twice(world: World) -> None:
         for truth in world.truths.values()
         if any(not comment.by_provider and comment.body.startswith("geheim") for comment in truth.comments)
     )
-    if world.restores:
+    if world.restores or world.is_live:
         raise LackingError
     truth.comments.extend(list(truth.comments))
 

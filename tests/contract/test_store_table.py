@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from numberdesk.domain.statuses import OrderState
+from numberdesk.domain.statuses import AssetState, OrderState
 from numberdesk.domain.values import Payload, TextValue
 from numberdesk.providers.base import SlotBusyError
 from numberdesk.services.ports import ConflictError, Receipt, Webhook
@@ -242,6 +242,25 @@ class TestTable(StoreContract):
         store._client.delete_item(TableName=store._name, Key=marshal({"pk": "ORDER#order-1", "sk": place}))
         with pytest.raises(ConflictError):
             store.get("order-1")
+
+    def test_number_counts_as_held_before_its_order_has_it_and_until_it_has_lost_it(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A run may die between the writes: a number of ours must never count as nobody's."""
+        assert isinstance(store, Table)
+        transact = store._client.transact_write_items
+        held: list[list[str]] = []
+
+        def during(**request: Any) -> Any:
+            held.append([holding.value for holding in store.holdings("telnyx", "default")])
+            return transact(**request)
+
+        order = changed(create(store), store=store, state=OrderState.PENDING)
+        monkeypatch.setitem(vars(store._client), "transact_write_items", during)
+        order = changed(order, store=store, assets=(number("+4930111", AssetState.ACTIVE),))
+        changed(order, store=store, assets=())
+        assert held == [["+4930111"], ["+4930111"]]
+        assert list(store.holdings("telnyx", "default")) == []
 
     def test_slot_taken_by_another_in_between_is_not_taken_twice(
         self, store: Store, monkeypatch: pytest.MonkeyPatch

@@ -183,6 +183,16 @@ def test_reminder_is_delayed_only_by_reminders_of_the_same_order(
         assert all(event_id.due <= clock.at for event_id in held), "reminders beyond the bound are in the next summary"
 
 
+def test_usual_messages_take_nothing_from_reminders() -> None:
+    clock = Clock()
+    topic = Topic(clock)
+    bounds = Bounds(**dict.fromkeys(Bounds.model_fields, 1))
+    notifier = Notifier(topic, MemoryStore(), bounds, clock, Nobody(), Nobody())
+    for event in (Event("1", "OrderHeld", "a", "one"), Event("2", "DeadlineMissed", "a", "one")):
+        notifier.tell({event.id: event.text}, lambda: ENOUGH)
+    assert [ids(text) for _, _, text in topic.mails] == [["1"], ["2"]]
+
+
 @given(streams())
 def test_unavailable_table_withholds_no_message(stream: list[tuple[int, list[Event]]]) -> None:
     class Broken(MemoryStore):

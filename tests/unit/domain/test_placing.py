@@ -48,6 +48,28 @@ def test_accepted_purchase_is_due_for_a_poll_once() -> None:
     assert [change.kind.value for change in changes] == ["OrderPlaced"]
 
 
+def test_accepted_purchase_frees_its_content_and_keeps_its_reservation() -> None:
+    begun, _ = placing.begin(received(), chosen("+4930111"), None, NOW, RULES.timings, content_lock="00ff")
+    bought, _ = outcome.placed(begun.with_(waiting_for="x", waiting_since=NOW), "po-1", "pending", NOW)
+    assert (bought.content_lock, bought.reserved) == (None, begun.reserved)
+    assert (bought.waiting_for, bought.waiting_since, bought.unknown_since) == (None, None, None)
+
+
+def test_purchase_of_an_ended_order_is_a_duplicate() -> None:
+    over, _ = placing.cancel(in_placing(), "ada", NOW)
+    found, changes = outcome.placed(over, "po-1", "pending", NOW, found=True, can_cancel=True)
+    assert (found.state, found.duplicates, found.provider_order_id) == (OrderState.CANCELLED, ("po-1",), None)
+    assert [change.kind for change in changes][:1] == [ChangeKind.DUPLICATE_PURCHASE_FOUND]
+
+
+def test_cancelled_order_keeps_nothing_of_its_attempts() -> None:
+    order = in_placing().with_(reuse_numbers=True, next_poll_at=NOW)
+    over, _ = placing.cancel(order, "ada", NOW)
+    kept = (over.assets, over.deadlines, over.wake_at, over.next_poll_at, over.reserved, over.content_lock, over.hold)
+    assert kept == ((), (), None, None, None, None, None)
+    assert over.ended_at == NOW
+
+
 @pytest.mark.parametrize("can_cancel", [True, False])
 def test_second_purchase_of_one_order_is_reported_claimed_and_cancelled_if_possible(can_cancel: bool) -> None:
     order = pending()

@@ -16,7 +16,7 @@ from numberdesk.domain.order import Asset, Attempt
 from numberdesk.domain.statuses import AssetKind, AssetState, ChangeKind, OrderState
 from numberdesk.providers import base
 from numberdesk.services.inventory import InventoryReconciler
-from numberdesk.services.ports import Holding, Inventory
+from numberdesk.services.ports import Holding, Inventory, UnreadableRowError
 from numberdesk.storage.holdings import inventory_item
 from tests.support.desks import ADesk, Carrier
 from tests.support.orders import NOW, a_message, received
@@ -317,6 +317,47 @@ def test_number_that_began_since_an_unclear_attempt_may_be_of_that_order(
     began = LONG_AGO + timedelta(seconds=since)
     account.shop.has = [Owned(value="+49111", kind=AssetKind.NUMBER, since=began)]
     assert account.compare() == (("orphan/+49111",) if is_reported else ())
+
+
+def test_nothing_is_of_no_order_while_an_order_cannot_be_read(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.shop.has = owned(["+49111"])
+
+    def unreadable(order_id: str) -> Any:
+        raise UnreadableRowError(("ORDER#order-1", "ORDER"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(account.desk.store, "get", unreadable)
+        assert account.compare() == ()
+    assert account.compare() == ("orphan/+49111",)
+
+
+def test_number_that_was_given_back_is_not_of_no_order(account: Account) -> None:
+    account.shop.has = [Owned(value="+49111", kind=AssetKind.NUMBER, since=LONG_AGO, given_back=True)]
+    assert account.compare() == ()
+
+
+def test_purchase_at_one_account_is_not_adopted_by_an_order_of_another(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = a_message(order_id="order-2", account="second")
+    other = received(sent)
+    account.desk.store.create(other, sent, [])
+    [first] = [each for each in account.desk.store.accounts() if each.name == "default"]
+    monkeypatch.setattr(account.desk.store, "accounts", lambda: [first])
+    account.shop.sold = [OnOrder(provider_order_id="po-9", reference=other.reference, created_at=LONG_AGO)]
+    assert "orphan_order/po-9" in account.compare()
+    assert account.desk.store.orders["order-2"].provider_order_id is None
+
+
+def test_keyword_is_the_same_in_any_letters(account: Account) -> None:
+    holding(account, 0)
+    keyword = Asset(kind=AssetKind.KEYWORD, value="Pizza", state=AssetState.ACTIVE, provider_status="active", since=NOW)
+    order = account.desk.store.orders["holder-0"]
+    account.desk.store.commit(order, order.with_(version=3, assets=(keyword,)), [])
+    account.shop.has = [Owned(value="PIZZA", kind=AssetKind.KEYWORD, since=LONG_AGO)]
+    assert account.compare() == ()
 
 
 def test_name_that_orders_brought_is_asked_for_once_a_day(account: Account) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from numberdesk.domain import outcome, placing, unknown
+from numberdesk.domain import costs, outcome, placing, unknown
 from numberdesk.domain.statuses import MOVES, ChangeKind, HoldKind, OperationKind, OrderState
 from tests.support.orders import NOW, RULES, a_message, chosen, in_placing, pending, received, said
 
@@ -219,6 +219,19 @@ def test_temporary_hold_is_retried(kind: HoldKind, told: list[bool]) -> None:
     assert held.wake_at == NOW + MINUTE
     assert [change.notify for change in changes] == told
     assert placing.hold(held, kind, "x", NOW + MINUTE, NOW + 2 * MINUTE)[1] == []
+
+
+def test_hold_for_another_quote_is_a_new_hold() -> None:
+    """A person decides on what was shown."""
+    one, other = (costs.quote(chosen(*values), len(values)) for values in (("+4930111",), ("+4930111", "+4930222")))
+    held, first = placing.hold(received(), HoldKind.LIMIT, "x", NOW, NOW, quote=one)
+    again, nothing = placing.hold(held, HoldKind.LIMIT, "x", NOW + MINUTE, NOW, quote=one)
+    anew, second = placing.hold(again, HoldKind.LIMIT, "x", NOW + MINUTE, NOW, quote=other)
+    assert (len(first), nothing, len(second)) == (1, [], 1)
+    assert again.hold == held.hold
+    assert anew.hold is not None
+    assert (anew.hold.since, anew.hold.quote) == (NOW + MINUTE, other)
+    assert anew.waiting_since == NOW
 
 
 @pytest.mark.parametrize("came", ["refused", "not bought", "refused by a person", "not placed", "cancelled"])

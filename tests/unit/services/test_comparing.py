@@ -363,8 +363,8 @@ def test_keyword_is_the_same_in_any_letters(account: Account) -> None:
 def test_name_that_orders_brought_is_asked_for_once_a_day(account: Account) -> None:
     asked: list[tuple[str, str]] = []
 
-    def connect(provider: str, name: str, **_: Any) -> base.Provider:
-        asked.append((provider, name))
+    def connect(provider: str, account: str, **_: Any) -> base.Provider:
+        asked.append((provider, account))
         raise base.NoSuchAccountError("there is no account of this name")
 
     account.desk.connect = connect  # type: ignore[method-assign]

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
+from numberdesk.domain.schema import ROWS
 from numberdesk.domain.statuses import AssetState, OrderState
 from numberdesk.domain.values import Payload, TextValue
 from numberdesk.providers.base import SlotBusyError
 from numberdesk.services.ports import ConflictError, Receipt, Webhook
 from numberdesk.storage.table import Table
 from numberdesk.storage.values import marshal, unmarshal
-from tests.contract.store_cases import SECOND, StoreContract, changed, create, listed, number, paged, profile
+from tests.contract.store_cases import SECOND, StoreContract, begun, changed, create, listed, number, paged, profile
 from tests.support.aws import readable
 from tests.support.builders import START
 from tests.support.deployed import moto_stack
@@ -261,6 +262,32 @@ class TestTable(StoreContract):
         changed(order, store=store, assets=())
         assert held == [["+4930111"], ["+4930111"]]
         assert list(store.holdings("telnyx", "default")) == []
+
+    def test_lock_of_another_order_is_not_released(self, store: Store) -> None:
+        assert isinstance(store, Table)
+        order = begun(create(store), store=store, content="00ff")
+        [key] = [
+            {name: item[name] for name in ("pk", "sk")}
+            for item in store._client.scan(TableName=store._name)["Items"]
+            if item["sk"]["S"] == "LOCK"
+        ]
+        store._client.put_item(TableName=store._name, Item=key | marshal({"order_id": "order-2"}))
+        with pytest.raises(ConflictError):
+            changed(order, store=store, content_lock=None)
+        there = store._client.get_item(TableName=store._name, Key=key)["Item"]
+        assert unmarshal(there)["order_id"] == "order-2"
+
+    def test_row_of_a_newer_version_is_not_overwritten(self, store: Store) -> None:
+        assert isinstance(store, Table)
+        order = create(store)
+        store._client.update_item(
+            TableName=store._name,
+            Key=marshal({"pk": "ORDER#order-1", "sk": "ORDER"}),
+            UpdateExpression="SET v = :newer",
+            ExpressionAttributeValues=marshal({":newer": ROWS.version + 1}),
+        )
+        with pytest.raises(ConflictError):
+            changed(order, store=store, waiting_for="something")
 
     def test_slot_taken_by_another_in_between_is_not_taken_twice(
         self, store: Store, monkeypatch: pytest.MonkeyPatch

@@ -32,15 +32,13 @@ WILDCARDS = (
         ("SyncOrderRole", "secretsmanager:GetSecretValue"): "likewise",
         ("OrdersApiRole", "secretsmanager:GetSecretValue"): "likewise",
         ("ReconcileInventoryRole", "secretsmanager:GetSecretValue"): "likewise",
-        ("SyncOrderRole", "s3:GetObject"): "the files of orders and of profiles",
-        ("SyncOrderRole", "s3:GetObjectVersion"): "likewise",
-        ("SyncOrderRole", "s3:DeleteObject"): "what came back of a erased order",
-        ("SyncOrderRole", "s3:DeleteObjectVersion"): "likewise",
+        ("SyncOrderRole", "s3:GetObjectVersion"): "the files of orders and of profiles",
+        ("SyncOrderRole", "s3:DeleteObjectVersion"): "what came back of an erased order",
         ("PublishChangesRole", "dynamodb:ListStreams"): "the stream's poller lists before it knows a stream's label",
     }
     | {
         ("OrdersApiRole", f"s3:{action}"): "the files of orders and of profiles"
-        for action in ("DeleteObject", "DeleteObjectVersion", "GetObject", "GetObjectVersion", "PutObject")
+        for action in ("DeleteObjectVersion", "GetObject", "GetObjectVersion", "PutObject")
     }
     | {
         (

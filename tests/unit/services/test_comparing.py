@@ -333,6 +333,15 @@ def test_nothing_is_of_no_order_while_an_order_cannot_be_read(
     assert account.compare() == ("orphan/+49111",)
 
 
+def test_number_that_a_shifting_page_hid_once_is_not_missing(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    holding(account, 2)
+    values = [each.value for each in account.desk.store.holdings(*ACCOUNT)]
+    looks = iter([owned(values[:1]), owned(values)])
+    monkeypatch.setattr(account.shop, "owned", lambda _: base.OwnedPage(tuple(next(looks)), None, ()))
+    assert account.compare() == ()
+    assert list(looks) == [], "it looked twice"
+
+
 def test_number_that_was_given_back_is_not_of_no_order(account: Account) -> None:
     account.shop.has = [Owned(value="+49111", kind=AssetKind.NUMBER, since=LONG_AGO, given_back=True)]
     assert account.compare() == ()

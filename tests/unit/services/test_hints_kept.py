@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from numberdesk.domain.statuses import AssetState, OrderState
+from numberdesk.providers import base
+from numberdesk.services import erasing
 from tests.support.desks import ADesk
 from tests.support.orders import a_comment, a_message, a_snapshot, received
 
@@ -118,6 +120,24 @@ def test_webhook_that_cannot_be_read_is_kept_with_the_reason(desk: ADesk) -> Non
     assert (owner, kept.body) == (None, b"not JSON")
     assert kept.reason
     assert desk.counted["UnmatchedWebhooks", None] == 1
+
+
+@pytest.mark.parametrize("error", [base.UnreadableError("503"), base.NoSuchOrderError("404")])
+def test_poll_that_reads_nothing_is_recorded_and_tried_again(desk: ADesk, error: Exception) -> None:
+    desk.carrier.fails["observe"] = [error]
+    take_in(desk, webhook(), desk.time)
+    assert desk.order.unreadable_since == desk.time
+    assert desk.counted["PollsFailed", None] == 1
+    assert desk.order.wake_at is not None
+    assert desk.order.wake_at <= desk.time + timedelta(seconds=2), "a webhook asked for it"
+
+
+def test_erasing_takes_the_metadata_too_and_is_repeated(desk: ADesk) -> None:
+    order = desk.order.with_(metadata_key="team/a")
+    erased, change = erasing.mark_erased(order, "ada", desk.time)
+    assert (erased.metadata_key, erased.erased_at) == (None, desk.time)
+    assert erased.erasures_due == tuple(desk.time + later for later in erasing.AGAIN)
+    assert change.data["by"] == "ada"
 
 
 def test_stale_wake_polls_nothing(desk: ADesk) -> None:

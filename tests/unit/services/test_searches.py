@@ -135,6 +135,22 @@ def test_age_of_an_unknown_outcome_starts_with_the_first_attempt() -> None:
     assert desk.order.unknown_since == since
 
 
+def test_numbers_that_were_just_unavailable_are_not_chosen_again() -> None:
+    desk = ADesk()
+    excluded: list[frozenset[str]] = []
+    plan = desk.carrier.plan
+
+    def watched(message: Any, **options: Any) -> base.Plan:
+        excluded.append(options["exclude"])
+        return plan(message, **options)
+
+    desk.carrier.plan = watched  # type: ignore[method-assign]
+    desk.carrier.fails["place"] = [base.RefusedError("gone", numbers_unavailable=True)]
+    assert desk.place().state is OrderState.RECEIVED
+    assert desk.wake().state is OrderState.PENDING
+    assert excluded == [frozenset(), frozenset({"+4930111", "+4930222"})]
+
+
 def test_waiting_order_keeps_its_age_over_tries_that_come_to_nothing() -> None:
     desk = ADesk()
     desk.carrier.fails["plan"] = [base.UnreadableError("503")] * 5

@@ -178,21 +178,23 @@ def test_offers_that_do_not_fit_are_counted_whether_or_not_others_were_chosen() 
     assert desk.counted["OffersNotFitting", "telnyx"] == 3
 
 
-def test_late_definite_no_does_not_overwrite_an_unknown_outcome() -> None:
+@pytest.mark.parametrize("error", [base.RefusedError("no such number"), base.NotSentError("too late to send")])
+def test_late_definite_no_does_not_overwrite_an_unknown_outcome(error: Exception) -> None:
     """A search that read the attempt as overdue made it unknown: what comes back after that is not recorded."""
     desk = Desk()
-
-    def slow() -> None:
-        assert desk.order.attempt is not None
-        desk.time = desk.order.attempt.resolve_at
-        desk.syncer.handle({"wake": {"order_id": "order-1", "wake_at": (desk.order.wake_at or NOW).isoformat()}})
-        assert desk.order.state is OrderState.UNKNOWN
+    versions: list[int] = []
 
     class Slow(Queueing):
         def place(self, plan: base.Plan, reference: str) -> base.Placed:
-            slow()
-            raise base.RefusedError("no such number")
+            assert desk.order.attempt is not None
+            desk.time = desk.order.attempt.resolve_at
+            desk.syncer.handle({"wake": {"order_id": "order-1", "wake_at": (desk.order.wake_at or NOW).isoformat()}})
+            assert desk.order.state is OrderState.UNKNOWN
+            versions.append(desk.order.version)
+            raise error
 
     desk.queueing = desk.carrier = Slow(desk)
     assert desk.run(timedelta(minutes=3)) is OrderState.UNKNOWN
+    assert [desk.order.version] == versions
+    assert desk.entries(ChangeKind.PLACING_ABANDONED) == []
     assert desk.entries(ChangeKind.ORDER_FAILED) == []

@@ -140,6 +140,16 @@ def test_erasing_takes_the_metadata_too_and_is_repeated(desk: ADesk) -> None:
     assert change.data["by"] == "ada"
 
 
+def test_order_with_nothing_to_poll_is_woken_once() -> None:
+    desk = ADesk()
+    now = desk.time
+    over = received().with_(state=OrderState.CANCELLED, ended_at=now, next_poll_at=now, hint_polls=(now,), wake_at=now)
+    desk.store.orders["order-1"] = over
+    desk.wake()
+    assert (desk.order.wake_at, desk.order.next_poll_at, desk.order.hint_polls) == (None, None, ())
+    assert polls(desk) == 0
+
+
 def test_stale_wake_polls_nothing(desk: ADesk) -> None:
     before = polls(desk)
     stale = desk.time - timedelta(days=1)

@@ -134,6 +134,10 @@ soak: .venv/ready ## play histories for HOURS=1, from where the last soak ended,
 api-check: .venv/ready ## send the API arbitrary requests: no 5xx, and no answer that docs/openapi.json does not describe
 	NUMBERDESK_API_EXAMPLES=50 .venv/bin/pytest -q -n 2 --dist load tests/api_check
 
+.PHONY: mutants
+mutants: .venv/ready ## break the project, one fault at a time: a test must notice each (ONLY=name, CHANGED=1: in files that differ), write docs/mutants.md
+	@PYTHONPATH=layers/core:. $(foreach each,ONLY CHANGED BASE NEW,$(each)="$($(each))") .venv/bin/python -m tests.mutants
+
 .PHONY: audit
 audit: .venv/ready .audit/ready ## audit with checkov, cfn-lint, bandit and pip-audit
 	@.venv/bin/python -m audit

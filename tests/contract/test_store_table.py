@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from numberdesk.domain.statuses import OrderState
+from numberdesk.domain.schema import ROWS
+from numberdesk.domain.statuses import AssetState, OrderState
 from numberdesk.domain.values import Payload, TextValue
 from numberdesk.providers.base import SlotBusyError
 from numberdesk.services.ports import ConflictError, Receipt, Webhook
 from numberdesk.storage.table import Table
 from numberdesk.storage.values import marshal, unmarshal
-from tests.contract.store_cases import SECOND, StoreContract, changed, create, listed, number, paged, profile
+from tests.contract.store_cases import SECOND, StoreContract, begun, changed, create, listed, number, paged, profile
 from tests.support.aws import readable
 from tests.support.builders import START
 from tests.support.deployed import moto_stack
@@ -242,6 +243,51 @@ class TestTable(StoreContract):
         store._client.delete_item(TableName=store._name, Key=marshal({"pk": "ORDER#order-1", "sk": place}))
         with pytest.raises(ConflictError):
             store.get("order-1")
+
+    def test_number_counts_as_held_before_its_order_has_it_and_until_it_has_lost_it(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A run may die between the writes: a number of ours must never count as nobody's."""
+        assert isinstance(store, Table)
+        transact = store._client.transact_write_items
+        held: list[list[str]] = []
+
+        def during(**request: Any) -> Any:
+            held.append([holding.value for holding in store.holdings("telnyx", "default")])
+            return transact(**request)
+
+        order = changed(create(store), store=store, state=OrderState.PENDING)
+        monkeypatch.setitem(vars(store._client), "transact_write_items", during)
+        order = changed(order, store=store, assets=(number("+4930111", AssetState.ACTIVE),))
+        changed(order, store=store, assets=())
+        assert held == [["+4930111"], ["+4930111"]]
+        assert list(store.holdings("telnyx", "default")) == []
+
+    def test_lock_of_another_order_is_not_released(self, store: Store) -> None:
+        assert isinstance(store, Table)
+        order = begun(create(store), store=store, content="00ff")
+        [key] = [
+            {name: item[name] for name in ("pk", "sk")}
+            for item in store._client.scan(TableName=store._name)["Items"]
+            if item["sk"]["S"] == "LOCK"
+        ]
+        store._client.put_item(TableName=store._name, Item=key | marshal({"order_id": "order-2"}))
+        with pytest.raises(ConflictError):
+            changed(order, store=store, content_lock=None)
+        there = store._client.get_item(TableName=store._name, Key=key)["Item"]
+        assert unmarshal(there)["order_id"] == "order-2"
+
+    def test_row_of_a_newer_version_is_not_overwritten(self, store: Store) -> None:
+        assert isinstance(store, Table)
+        order = create(store)
+        store._client.update_item(
+            TableName=store._name,
+            Key=marshal({"pk": "ORDER#order-1", "sk": "ORDER"}),
+            UpdateExpression="SET v = :newer",
+            ExpressionAttributeValues=marshal({":newer": ROWS.version + 1}),
+        )
+        with pytest.raises(ConflictError):
+            changed(order, store=store, waiting_for="something")
 
     def test_slot_taken_by_another_in_between_is_not_taken_twice(
         self, store: Store, monkeypatch: pytest.MonkeyPatch

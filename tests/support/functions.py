@@ -18,12 +18,13 @@ from unittest import mock
 from aws_lambda_powertools.metrics import base
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf import cloudwatch
 from botocore.client import BaseClient
+from botocore.signers import S3PostPresigner
 
 from numberdesk import runtime
 from numberdesk.runtime import clock as runtime_clock
 from tests.support import recursion
 from tests.support.quick_moto import call
-from tests.support.roles import held_to_its_role
+from tests.support.roles import form_held_to_its_role, held_to_its_role
 from tests.support.senders import sending_as
 from tests.support.stack import REGION, ROOT, functions, role_id
 
@@ -46,6 +47,9 @@ LAMBDA = {
 }
 # Reads the environment when it is imported, so each cold start imports it again. The AWS session may stay: it holds none of it.
 _FRESH = ("build", "observe", "settings", "failures")
+
+
+_SIGN = S3PostPresigner.generate_presigned_post
 
 
 class DeskClock:
@@ -125,6 +129,7 @@ class Function:
             mock.patch.object(os.environ, "_data", {**self._encoded, b"_X_AMZN_TRACE_ID": header.encode()}),
             redirect_stdout(self._output),
             mock.patch.object(BaseClient, "_make_api_call", held_to_its_role(self.name, call)),
+            mock.patch.object(S3PostPresigner, "generate_presigned_post", form_held_to_its_role(self.name, _SIGN)),
             sending_as(f"{self._role_id}:{self._environment.get('STACK_NAME', 'numberdesk')}-{self.name}"),
             # Powertools dates metrics by the machine's clock; single metrics have a place of their own.
             mock.patch.object(cloudwatch, "dt", SimpleNamespace(datetime=self._datetime)),

@@ -1,19 +1,22 @@
 """Enforces the functions' roles on moto, which checks none: an action outside the role fails the test.
 
-Covers DynamoDB, SQS, SNS, Secrets Manager, SSM and EventBridge; S3 calls do not show the action they need.
+`make mutants` lets it record which permission each call uses (`NUMBERDESK_USED`): one that no test needs is taken from the role.
 """
 
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from functools import cache, lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 
-from tests.support.stack import ACCOUNT_ID, REGION, ROOT, functions, resolved
+from tests.support.stack import ACCOUNT_ID, REGION, ROOT, functions, resolved, resources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +31,18 @@ _PARTS = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "Con
 """A transaction is authorised by the actions of its parts."""
 _BATCHES = ("DeleteMessageBatch", "ChangeMessageVisibilityBatch", "SendMessageBatch")
 """SQS asks for what each entry of it does."""
+_OF_FILES = {
+    "DeleteObject": "DeleteObject",
+    "GetObject": "GetObject",
+    "HeadObject": "GetObject",
+    "ListObjectVersions": "ListBucketVersions",
+    "ListObjectsV2": "ListBucket",
+    "PutObject": "PutObject",
+}
+"""S3's action for an operation. With the id of a version it is that action with `Version` at its end."""
+_GONE = ("NoSuchKey", "NoSuchVersion", "404")
+_USED = os.environ.get("NUMBERDESK_USED")
+"""The file to which used permissions are written."""
 
 
 @cache
@@ -50,20 +65,49 @@ def held_to_its_role(folder: str, call: Call) -> Call:
         service = client.meta.service_model.service_name
         ours = _is_ours()
         for action, resource in _asked(service, operation, params) if ours else ():
-            if not _is_allowed(allowed(folder), action, resource):
-                pytest.fail(f"the role of {folder} does not allow {action} on {resource}")
+            _check(folder, action, resource)
         if service == "dynamodb" and ours and _may_run_behind(operation, params):
             pytest.fail(
                 f"{folder} reads the table by {operation} as it may run behind: what it decides may be decided already"
             )
-        return call(client, operation, params)
+        try:
+            return call(client, operation, params)
+        except ClientError as error:
+            if ours and operation in ("GetObject", "HeadObject") and error.response["Error"]["Code"] in _GONE:
+                # Without it, S3 says "access denied" for a file that does not exist.
+                _check(folder, "s3:ListBucket", _bucket(params["Bucket"]))
+            raise
 
     return guarded
 
 
+def form_held_to_its_role(folder: str, sign: Callable[..., Any]) -> Callable[..., Any]:
+    """Return botocore's way to sign a form, for a function: whoever posts the form may do what its signer may."""
+
+    def guarded(signer: Any, *, conditions: list[Any], **options: Any) -> Any:
+        of = {name: value for each in conditions if isinstance(each, dict) for name, value in each.items()}
+        _check(folder, "s3:PutObject", f"{_bucket(of['bucket'])}/{of['key']}")
+        return sign(signer, conditions=conditions, **options)
+
+    return guarded
+
+
+def _check(folder: str, action: str, resource: str) -> None:
+    if not (granting := _granting(allowed(folder), action, resource)):
+        pytest.fail(f"the role of {folder} does not allow {action} on {resource}")
+    if _USED and len(granting) == 1:
+        _record(_USED, folder, *granting[0])
+
+
+@cache
+def _record(file: str, folder: str, action: str, resource: str) -> None:
+    with Path(file).open("a") as lines:
+        lines.write(f"{folder}\t{action}\t{resource}\n")
+
+
 @lru_cache(maxsize=10_000)
-def _is_allowed(granted: frozenset[tuple[str, str]], action: str, resource: str) -> bool:
-    return any(action == its_action and fnmatchcase(resource, its_resource) for its_action, its_resource in granted)
+def _granting(granted: frozenset[tuple[str, str]], action: str, resource: str) -> list[tuple[str, str]]:
+    return [each for each in granted if each[0] == action and fnmatchcase(resource, each[1])]
 
 
 def _may_run_behind(operation: str, params: dict[str, Any]) -> bool:
@@ -113,6 +157,16 @@ def _asked(service: str, operation: str, params: dict[str, Any]) -> Iterator[tup
         yield f"ssm:{operation}", f"{arn}parameter{name}"
     elif service == "events":
         yield f"events:{operation}", f"{arn}EventBus"
+    elif service == "s3":
+        version = "Version" if "VersionId" in params else ""
+        key = f"/{params['Key']}" if "Key" in params else ""
+        yield f"s3:{_OF_FILES[operation]}{version}", f"{_bucket(params['Bucket'])}{key}"
+
+
+def _bucket(name: str) -> str:
+    # The bucket's name is numberdesk-filesbucket-1a2b.
+    logical_id = {each.lower(): each for each in resources("AWS::S3::Bucket")}[name.split("-")[1].lower()]
+    return f"arn:aws:s3:{REGION}:{ACCOUNT_ID}:{logical_id}"
 
 
 def _listed(value: Any) -> list[Any]:

@@ -117,6 +117,18 @@ def test_message_names_the_limit(limits: dict[str, Any], spent: Spent, said: str
     assert said in (costs.beyond(Limits.model_validate(limits), reserved, spent) or "")
 
 
+def test_order_of_unknown_cost_is_held_to_every_limit() -> None:
+    limits = Limits.model_validate({"cost_per_day": {"EUR": "5", "USD": "5"}})
+    for known in ({}, {"USD": "0"}):
+        unknown = Reservation(day="2026-03-01", numbers=2, cost=known)
+        assert costs.beyond(limits, unknown, Spent(cost={"EUR": "5"})) is None
+        assert "what it costs is not known, 6 EUR were spent" in (
+            costs.beyond(limits, unknown, Spent(cost={"EUR": "6"})) or ""
+        )
+    other = Reservation(day="2026-03-01", numbers=2, cost={"USD": "1"})
+    assert costs.beyond(limits, other, Spent(cost={"EUR": "6"})) is None
+
+
 @given(st.lists(ASSETS), st.lists(ASSETS))
 def test_reservation_grows_with_known_costs_and_never_shrinks(before: list[Asset], after: list[Asset]) -> None:
     order = received().with_(assets=tuple(before))

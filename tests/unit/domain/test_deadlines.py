@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from numberdesk.domain.fold import fold_unreadable
+from numberdesk.domain.schedule import schedule
 from numberdesk.domain.snapshot import DeadlinesSeen
 from numberdesk.domain.statuses import AssetState, OrderState, Phase, RequirementState
 from tests.support.orders import NOW, RULES, a_message, a_snapshot, kinds, owing, pending, poll, said
@@ -55,6 +56,46 @@ def test_two_deadlines_in_one_sub_order_are_kept_apart() -> None:
     assert [(d.value, d.numbers) for d in both.order.deadlines] == [(DEADLINE, 1), (later, 1)]
     one = poll(both.order, owing(None, deadlines=(DeadlinesSeen("s-1", ((later, 2),)),)))
     assert kinds(one) == ["DeadlineErased"]
+
+
+def test_of_two_deadlines_that_move_at_once_the_earlier_stays_the_earlier() -> None:
+    first, second = DEADLINE, DEADLINE + timedelta(days=4)
+    both = poll(pending(), owing(None, deadlines=(DeadlinesSeen("s-1", ((first, 1), (second, 1))),))).order
+    day = timedelta(days=1)
+    moved = poll(both, owing(None, deadlines=(DeadlinesSeen("s-1", ((second + day, 1), (first + day, 1))),)))
+    was = {deadline.id: deadline.value for deadline in both.deadlines}
+    assert {deadline.id: deadline.value - was[deadline.id] for deadline in moved.order.deadlines} == {
+        deadline.id: day for deadline in both.deadlines
+    }
+    assert {deadline.version for deadline in moved.order.deadlines} == {2}
+    # Of two of which one remains, the earlier moved and the later is no longer due.
+    one = poll(both, owing(None, deadlines=(DeadlinesSeen("s-1", ((first + day, 2),)),)))
+    assert [(each.id, each.value) for each in one.order.deadlines] == [("1", first + day)]
+
+
+@pytest.mark.parametrize(("late", "is_missed"), [(-1, False), (0, True), (1, True)])
+def test_deadline_is_missed_from_its_very_instant(late: int, *, is_missed: bool) -> None:
+    at = DEADLINE + timedelta(seconds=late)
+    folded = poll(owes(), owing(DEADLINE), at)
+    assert ("DeadlineMissed" in kinds(folded)) is is_missed
+    assert ("DeadlineApproaching" in kinds(folded)) is not is_missed
+
+
+def test_reminder_fires_at_its_very_instant() -> None:
+    at = DEADLINE - timedelta(days=3)
+    assert "DeadlineApproaching" not in kinds(poll(owes(), owing(DEADLINE), at - timedelta(microseconds=1)))
+    assert "DeadlineApproaching" in kinds(poll(owes(), owing(DEADLINE), at))
+
+
+def test_order_is_woken_for_its_reminder_however_rare_its_polls_are() -> None:
+    order = schedule(owes(), NOW, RULES.timings, (timedelta(days=30),))
+    later = schedule(order.with_(next_poll_at=DEADLINE), NOW, RULES.timings, RULES.cadence, keep_next_poll=True)
+    assert later.wake_at == DEADLINE - timedelta(days=3)
+    told = later.with_(deadlines=tuple(each.with_(fired=("P3D", "P1D", "PT1H")) for each in later.deadlines))
+    at_last = schedule(
+        told.with_(next_poll_at=DEADLINE + timedelta(days=9)), NOW, RULES.timings, RULES.cadence, keep_next_poll=True
+    )
+    assert at_last.wake_at == DEADLINE
 
 
 def test_each_reminder_wakes_the_order_and_fires_once() -> None:

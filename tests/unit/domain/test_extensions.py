@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from numberdesk.domain import operations
-from numberdesk.domain.order import Acknowledgement
+from numberdesk.domain.order import Acknowledgement, Operation
 from numberdesk.domain.statuses import AssetState, ChangeKind, OperationKind, OrderState, Phase, RequirementState
 from tests.support.orders import NOW, a_comment, a_message, a_snapshot, kinds, only, owing, pending, poll, said
 from tests.support.properties import examples
-
-if TYPE_CHECKING:
-    from numberdesk.domain.order import Operation
 
 REMINDERS = ["P3D", "P1D", "PT4H", "PT1H"]
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -63,6 +60,19 @@ def test_no_extension_is_requested_without_open_requirements(state: RequirementS
     folded = poll(order, owing(DEADLINE, state), DEADLINE - DAY)
     assert extensions(folded.order) == []
     assert only(folded, ChangeKind.DEADLINE_APPROACHING).data["asking_for_more_time"] is False
+
+
+@pytest.mark.parametrize(("others", "is_requested"), [(operations.MAX_OPEN - 1, True), (operations.MAX_OPEN, False)])
+def test_no_extension_is_requested_beyond_the_bound_of_open_operations(others: int, *, is_requested: bool) -> None:
+    order = an_order()
+    for number in range(others):
+        read = Operation(
+            id=operations.next_id(order), kind=OperationKind.READ, by="ada", asked_at=NOW, comment_id=f"c-{number}"
+        )
+        order, _ = operations.ask(order, read)
+    folded = poll(order, owing(DEADLINE), DEADLINE - DAY)
+    assert len(extensions(folded.order)) == is_requested
+    assert only(folded, ChangeKind.DEADLINE_APPROACHING).data["asking_for_more_time"] is is_requested
 
 
 def test_no_extension_is_requested_without_a_policy() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numberdesk.domain.fold import fold_unreadable
+from numberdesk.domain.fold import fold, fold_unreadable
 from numberdesk.domain.hints import put_off
 from numberdesk.domain.snapshot import AssetSeen, Snapshot, UnknownValue
 from numberdesk.domain.states import missing
@@ -300,3 +300,16 @@ def test_postponed_poll_is_due_when_requested_and_nothing_else_is_delayed(
     once = put_off(order, at, NOW, RULES.timings, says_ended=True)
     assert put_off(once, at, NOW, RULES.timings, says_ended=True) is once
     assert put_off(once, at, NOW, RULES.timings, says_ended=False) is once
+
+
+def test_poll_for_a_webhook_that_came_during_a_poll_is_still_due() -> None:
+    """It may tell of something that the poll was too early to see; one that is due when a poll begins is covered by it."""
+    began, ended = NOW + timedelta(seconds=10), NOW + timedelta(seconds=20)
+    polls = tuple(NOW + timedelta(seconds=seconds) for seconds in (5, 10, 15, 25))
+    order = pending().with_(hint_polls=polls)
+    shown = a_snapshot(AssetState.PENDING, AssetState.PENDING)
+    folded = fold(order, shown, began_at=began, now=ended, rules=RULES)
+    assert folded.order.hint_polls == polls[2:]
+    assert folded.order.wake_at == polls[2]
+    unread = fold_unreadable(order, began_at=began, now=ended, rules=RULES)
+    assert unread.order.hint_polls == polls[3:]

@@ -43,6 +43,9 @@ def test_gate_is_closed_by_the_switch_and_by_a_restore() -> None:
         (received_at(2), 3, True),  # a message from before may be redelivered
         (received_at(11), 12, False),  # no queue keeps a message that long
         (received_at(2), 11, False),
+        (received_at(2), 10, False),  # the search ends at that instant
+        (received_at(1), 20, True),  # received at the instant of the confirmation
+        (attempted(received_at(0), 1), 2, True),  # sent at the instant of the confirmation
         (attempted(received_at(0), 0), 2, True),  # sent before the copy, which says nothing of what was sent after it
         (attempted(received_at(0), 2), 3, False),  # sent from this very table
         (

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from numberdesk.domain import outcome, placing, unknown
+from numberdesk.domain import costs, outcome, placing, unknown
 from numberdesk.domain.statuses import MOVES, ChangeKind, HoldKind, OperationKind, OrderState
 from tests.support.orders import NOW, RULES, a_message, chosen, in_placing, pending, received, said
 
@@ -46,6 +46,28 @@ def test_accepted_purchase_is_due_for_a_poll_once() -> None:
     order, changes = outcome.placed(in_placing(), "po-1", "pending", NOW)
     assert (order.state, order.wake_at) == (OrderState.PENDING, NOW)
     assert [change.kind.value for change in changes] == ["OrderPlaced"]
+
+
+def test_accepted_purchase_frees_its_content_and_keeps_its_reservation() -> None:
+    begun, _ = placing.begin(received(), chosen("+4930111"), None, NOW, RULES.timings, content_lock="00ff")
+    bought, _ = outcome.placed(begun.with_(waiting_for="x", waiting_since=NOW), "po-1", "pending", NOW)
+    assert (bought.content_lock, bought.reserved) == (None, begun.reserved)
+    assert (bought.waiting_for, bought.waiting_since, bought.unknown_since) == (None, None, None)
+
+
+def test_purchase_of_an_ended_order_is_a_duplicate() -> None:
+    over, _ = placing.cancel(in_placing(), "ada", NOW)
+    found, changes = outcome.placed(over, "po-1", "pending", NOW, found=True, can_cancel=True)
+    assert (found.state, found.duplicates, found.provider_order_id) == (OrderState.CANCELLED, ("po-1",), None)
+    assert [change.kind for change in changes][:1] == [ChangeKind.DUPLICATE_PURCHASE_FOUND]
+
+
+def test_cancelled_order_keeps_nothing_of_its_attempts() -> None:
+    order = in_placing().with_(reuse_numbers=True, next_poll_at=NOW)
+    over, _ = placing.cancel(order, "ada", NOW)
+    kept = (over.assets, over.deadlines, over.wake_at, over.next_poll_at, over.reserved, over.content_lock, over.hold)
+    assert kept == ((), (), None, None, None, None, None)
+    assert over.ended_at == NOW
 
 
 @pytest.mark.parametrize("can_cancel", [True, False])
@@ -197,6 +219,19 @@ def test_temporary_hold_is_retried(kind: HoldKind, told: list[bool]) -> None:
     assert held.wake_at == NOW + MINUTE
     assert [change.notify for change in changes] == told
     assert placing.hold(held, kind, "x", NOW + MINUTE, NOW + 2 * MINUTE)[1] == []
+
+
+def test_hold_for_another_quote_is_a_new_hold() -> None:
+    """A person decides on what was shown."""
+    one, other = (costs.quote(chosen(*values), len(values)) for values in (("+4930111",), ("+4930111", "+4930222")))
+    held, first = placing.hold(received(), HoldKind.LIMIT, "x", NOW, NOW, quote=one)
+    again, nothing = placing.hold(held, HoldKind.LIMIT, "x", NOW + MINUTE, NOW, quote=one)
+    anew, second = placing.hold(again, HoldKind.LIMIT, "x", NOW + MINUTE, NOW, quote=other)
+    assert (len(first), nothing, len(second)) == (1, [], 1)
+    assert again.hold == held.hold
+    assert anew.hold is not None
+    assert (anew.hold.since, anew.hold.quote) == (NOW + MINUTE, other)
+    assert anew.waiting_since == NOW
 
 
 @pytest.mark.parametrize("came", ["refused", "not bought", "refused by a person", "not placed", "cancelled"])

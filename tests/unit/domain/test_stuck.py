@@ -41,6 +41,7 @@ def test_rests_double_and_the_order_is_always_retried(seconds: list[int]) -> Non
         rest = order.stuck.rests_until - now
         assert stuck.MIN_REST <= rest <= stuck.MAX_REST
         assert stuck.rests(order, now)
+        assert not stuck.rests(order, order.stuck.rests_until), "woken at that instant, it would be left"
         now = order.stuck.rests_until + timedelta(seconds=taken)
         assert not stuck.rests(order, now)
     for first in began:
@@ -55,3 +56,13 @@ def test_own_deadline_is_reported_while_an_order_rests() -> None:
     order, _ = stuck.count(order, NOW)
     assert order.stuck is not None
     assert order.stuck.rests_until == at
+
+
+def test_rest_lasts_as_long_as_the_order_is_stuck_within_bounds() -> None:
+    order = received().with_(failed_runs=stuck.MAX_FAILED_RUNS - 1)
+    order, _ = stuck.count(order, NOW)
+    for minutes, rest in ((0, 15), (14, 15), (16, 16), (359, 359), (361, 360), (10_000, 360)):
+        now = NOW + timedelta(minutes=minutes)
+        again, _ = stuck.count(order, now)
+        assert again.stuck is not None
+        assert (again.stuck.since, again.stuck.rests_until) == (NOW, now + timedelta(minutes=rest))

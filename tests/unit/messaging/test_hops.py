@@ -1,63 +1,90 @@
-"""Each message counts its predecessors in the chain. Beyond the bound, a message that may be dropped is not sent."""
+"""Who sent a message first, and how long its chain is."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from numberdesk.messaging.sqs import MAX_HOPS, SqsQueue, leave, take_in_hand
-from tests.support import recursion
+from numberdesk.messaging.sqs import MAX_HOPS, SqsQueue, SqsRefusals, first_sender, leave, role_id, take_in_hand
+
+API, PLACER, STRANGER = "AROAAPI", "AROAPLACER", "AROASTRANGER"
+VOUCHING = frozenset({API, PLACER})
 
 
 class Client:
-    """An SQS client that records what it sends."""
-
     def __init__(self) -> None:
         self.sent: list[dict[str, Any]] = []
 
     def send_message(self, **request: Any) -> None:
         self.sent.append(request)
 
-
-def hop(client: Client, attributes: dict[str, Any], *, may_drop: bool) -> dict[str, Any] | None:
-    """Handle a message with these attributes, send one meanwhile, and return its attributes; None if it was not sent."""
-    before = len(client.sent)
-    made: Any = client
-    _, chain = take_in_hand({name: {"stringValue": it["StringValue"]} for name, it in attributes.items()}, "", ())
-    SqsQueue(made, "queue").send({"wake": {}}, delay=timedelta(seconds=1), may_drop=may_drop)
-    leave(chain)
-    sent = client.sent[before:]
-    return sent[0]["MessageAttributes"] if sent else None
+    def attribute(self, name: str) -> str | None:
+        found: dict[str, Any] = self.sent[-1]["MessageAttributes"].get(name, {})
+        return found.get("StringValue")
 
 
-def test_chain_of_wakes_ends_long_before_lambda_ends_it() -> None:
-    client, handled = Client(), 0
-    sent = hop(client, {}, may_drop=True)
-    while sent is not None:
-        handled += 1
-        sent = hop(client, sent, may_drop=True)
-    assert handled == MAX_HOPS
-    # Even if AWS, which says "approximately", counts a few more.
-    assert 2 * MAX_HOPS <= recursion.MOST
+@pytest.mark.parametrize(
+    ("sender", "claimed", "first"),
+    [
+        (f"{STRANGER}:any", None, STRANGER),
+        (f"{STRANGER}:any", API, STRANGER),
+        (f"{STRANGER}:{API}", None, STRANGER),
+        (f"{STRANGER}:{API}", API, STRANGER),
+        (f"{API}:any", STRANGER, STRANGER),
+        (f"{API}:any", f"{STRANGER}:any", STRANGER),
+        (f"{API}:any", None, API),
+        (f"{API}:any", "", API),
+        (f"{PLACER}:any", API, API),
+        ("AIDAUSER", API, "AIDAUSER"),
+    ],
+)
+def test_only_numberdesks_own_roles_vouch_for_another_sender(sender: str, claimed: str | None, first: str) -> None:
+    assert first_sender(sender, claimed, VOUCHING) == first
+    assert role_id(sender) == sender.split(":", maxsplit=1)[0]
 
 
-def test_irreplaceable_message_is_sent_even_at_the_end_of_a_chain() -> None:
-    client = Client()
-    at_the_end = {"hops": {"StringValue": str(MAX_HOPS)}}
-    assert hop(client, at_the_end, may_drop=True) is None
-    assert hop(client, at_the_end, may_drop=False) == {"hops": {"DataType": "String", "StringValue": str(MAX_HOPS + 1)}}
+def in_hand(hops: str | None, receives: int = 1) -> Any:
+    attributes: dict[str, Any] = {"hops": {"stringValue": hops}} if hops is not None else {}
+    return take_in_hand(attributes, STRANGER, VOUCHING, receives)
 
 
-def test_message_sent_outside_a_handler_begins_a_chain() -> None:
+@pytest.mark.parametrize(
+    ("hops", "read"), [(None, 0), ("0", 0), ("7", 7), ("-1", 0), ("x", 0), ("\u0667", 0), ("99999", 999)]
+)
+def test_message_sent_meanwhile_is_one_hop_further(hops: str | None, read: int) -> None:
     client: Any = Client()
-    SqsQueue(client, "queue").send({"wake": {}}, may_drop=True, submitted_by="user/alice")
-    assert client.sent[0]["MessageAttributes"].keys() == {"submitted_by"}
+    hand, token = in_hand(hops)
+    assert hand.hops == read
+    SqsQueue(client, "url").send({"wake": {}})
+    leave(token)
+    assert client.attribute("hops") == str(read + 1)
+    SqsQueue(client, "url").send({"wake": {}})
+    assert client.attribute("hops") is None, "the next chain begins"
 
 
-@pytest.mark.parametrize("told", ["", "-1", "many", "1e9", "\u0663", "9" * 400])
-def test_invalid_count_is_read_as_none_or_the_end(told: str) -> None:
-    client = Client()
-    attributes = hop(client, {"hops": {"StringValue": told}}, may_drop=True)
-    assert attributes in (None, {"hops": {"DataType": "String", "StringValue": "1"}})
+@pytest.mark.parametrize(("hops", "is_sent"), [(MAX_HOPS - 1, True), (MAX_HOPS, False), (MAX_HOPS + 1, False)])
+def test_chain_ends_only_with_messages_that_may_be_dropped(hops: int, *, is_sent: bool) -> None:
+    client: Any = Client()
+    _, token = in_hand(str(hops))
+    assert SqsQueue(client, "url").send({"wake": {}}, may_drop=True) is is_sent
+    assert len(client.sent) == is_sent
+    assert SqsQueue(client, "url").send({"bought": {}})
+    leave(token)
+
+
+@pytest.mark.parametrize(("receives", "redelivered"), [(1, False), (2, True)])
+def test_message_that_comes_again_was_in_hand_before(receives: int, *, redelivered: bool) -> None:
+    hand, token = in_hand(None, receives)
+    leave(token)
+    assert hand.redelivered is redelivered
+
+
+def test_refused_message_keeps_its_first_sender() -> None:
+    client: Any = Client()
+    attributes: dict[str, Any] = {"submitted_by": {"stringValue": "ada"}, "sender": {"stringValue": API}}
+    _, token = take_in_hand(attributes, f"{STRANGER}:x", VOUCHING)
+    SqsRefusals(client, "url").refuse("body", reason="why", order_id=None, correlation_id="c-1")
+    leave(token)
+    assert (client.attribute("sender"), client.attribute("submitted_by")) == (STRANGER, "ada")
+    assert client.sent[-1]["MessageBody"] == "body"

@@ -126,3 +126,12 @@ def test_sent_message_that_cannot_be_deleted_counts_as_sent(monkeypatch: pytest.
     monkeypatch.setattr(queues, "delete_message", fail)
     moved, _ = letters(queues).redrive(None, 3, dry_run=False)
     assert (len(moved), queues.sent) == (3, 3)
+
+
+@pytest.mark.parametrize(("empty", "found"), [(1, 1), (2, 1), (3, 0)])
+def test_letter_behind_empty_answers_is_found(monkeypatch: pytest.MonkeyPatch, empty: int, found: int) -> None:
+    """An answer covers only some of the queue's servers: a few empty ones in a row say that the queue is empty."""
+    queues = Queues(1)
+    receive, answers = queues.receive_message, count()
+    monkeypatch.setattr(queues, "receive_message", lambda **more: receive(**more) if next(answers) >= empty else {})
+    assert len(letters(queues).peek(50)) == found

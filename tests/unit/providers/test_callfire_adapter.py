@@ -289,6 +289,10 @@ def _exception(status: int, message: str, code: int | None = None) -> httpx.Resp
         (httpx.Response(400, text="not XML"), RefusedError),
         (_exception(400, "Rate Limit Reached"), AccountFaultError),
         (_exception(400, "Insufficient funds"), AccountFaultError),
+        # After a failure of the provider's own, no text is believed.
+        (httpx.Response(503, content=b"Insufficient funds"), OutcomeUnknownError),
+        (httpx.Response(500, content=b"rate limit exceeded"), OutcomeUnknownError),
+        (_exception(500, "Insufficient funds", 400), OutcomeUnknownError),
         (_exception(401, "Unauthorized"), AccountFaultError),
         (httpx.Response(402), AccountFaultError),
         (httpx.Response(403), NotPermittedError),

@@ -573,6 +573,15 @@ def test_order_without_a_description_is_a_candidate() -> None:
     ]
 
 
+@pytest.mark.parametrize(("before", "is_candidate"), [(0, True), (60, True), (61, False)])
+def test_order_is_a_candidate_although_telesigns_clock_is_a_minute_behind(before: int, *, is_candidate: bool) -> None:
+    order = _order()
+    assert order.attempt is not None
+    began = order.attempt.began_at - timedelta(seconds=before)
+    provider = _provider(_Answers(_json({"data": [_listed("a", None, began.isoformat())]})))
+    assert len(provider.candidates(order)) == is_candidate
+
+
 @pytest.mark.parametrize(
     "odd",
     [None, 7, {}, {"order_id": None, "description": f"[ref {REFERENCE}]"}, {"order_id": True, "description": None}],

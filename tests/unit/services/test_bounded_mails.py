@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numberdesk.domain import notices
 from numberdesk.domain.notices import Bounds
 from numberdesk.domain.statuses import EVENTS
-from numberdesk.services.notify import Notifier
+from numberdesk.services.notify import ENOUGH_TIME, PAUSE, Notifier
 from numberdesk.services.ports import UndeliverableError
 from tests.support.builders import START
 from tests.support.memory_store import MemoryStore
@@ -181,6 +181,50 @@ def test_reminder_is_delayed_only_by_reminders_of_the_same_order(
             assert event.id in sent or reminded[hour, event.order] > per_order
         held = [event_id for event_id in store.left_to_a_sum.values() if event_id.deadline]
         assert all(event_id.due <= clock.at for event_id in held), "reminders beyond the bound are in the next summary"
+
+
+def test_pause_follows_a_message_whose_answer_was_lost_too() -> None:
+    """It may have been sent: two at once would be more than SNS passes on to an e-mail subscription."""
+
+    class Slow(Clock):
+        def sleep(self, duration: timedelta) -> None:
+            self.at += duration
+
+    class Lost(Topic):
+        def publish(self, subject: str, text: str) -> None:
+            super().publish(subject, text)
+            if len(self.mails) == 1:
+                raise TimeoutError
+
+    clock = Slow()
+    topic = Lost(clock)
+    notifier = Notifier(topic, MemoryStore(), Bounds(), clock, Nobody(), Nobody())
+    batch = [Event("1", "OrderHeld", "a", "one"), Event("2", "DeadlineMissed", "b", "one")]
+    failed = notifier.tell({event.id: event.text for event in batch}, lambda: ENOUGH)
+    assert len(failed) == 1
+    assert [at for at, _, _ in topic.mails] == [START, START + PAUSE]
+    assert clock.at == START + 2 * PAUSE
+
+
+def test_message_is_sent_only_with_time_for_its_answer() -> None:
+    clock = Clock()
+    topic = Topic(clock)
+    notifier = Notifier(topic, MemoryStore(), Bounds(), clock, Nobody(), Nobody())
+    event = Event("1", "OrderHeld", "a", "one")
+    assert notifier.tell({"1": event.text}, lambda: ENOUGH_TIME - timedelta(microseconds=1)).keys() == {"1"}
+    assert topic.mails == []
+    assert notifier.tell({"1": event.text}, lambda: ENOUGH_TIME) == {}
+    assert len(topic.mails) == 1
+
+
+def test_usual_messages_take_nothing_from_reminders() -> None:
+    clock = Clock()
+    topic = Topic(clock)
+    bounds = Bounds(**dict.fromkeys(Bounds.model_fields, 1))
+    notifier = Notifier(topic, MemoryStore(), bounds, clock, Nobody(), Nobody())
+    for event in (Event("1", "OrderHeld", "a", "one"), Event("2", "DeadlineMissed", "a", "one")):
+        notifier.tell({event.id: event.text}, lambda: ENOUGH)
+    assert [ids(text) for _, _, text in topic.mails] == [["1"], ["2"]]
 
 
 @given(streams())

@@ -12,11 +12,11 @@ import pytest
 
 from numberdesk.domain.gate import Gate
 from numberdesk.domain.listings import OnOrder, Owned
-from numberdesk.domain.order import Asset
+from numberdesk.domain.order import Asset, Attempt
 from numberdesk.domain.statuses import AssetKind, AssetState, ChangeKind, OrderState
 from numberdesk.providers import base
 from numberdesk.services.inventory import InventoryReconciler
-from numberdesk.services.ports import Inventory
+from numberdesk.services.ports import Holding, Inventory, UnreadableRowError
 from numberdesk.storage.holdings import inventory_item
 from tests.support.desks import ADesk, Carrier
 from tests.support.orders import NOW, a_message, received
@@ -248,6 +248,142 @@ def test_age_of_a_compared_account_starts_at_its_last_comparison(account: Accoun
         account.compare()
     assert account.desk.counted["OldestInventorySeconds", None] == 4 * 86400
     assert account.desk.store.inventory(*ACCOUNT).finished_at == compared
+
+
+# Numbers that are listed beside an order
+
+
+def test_number_listed_beside_an_order_that_does_not_hold_it_is_not_missing(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that died wrote the holding and not the order, or the order and did not remove the holding."""
+    holding(account, 1)
+    [there] = account.desk.store.holdings(*ACCOUNT)
+    left = Holding("+49999", there.order_id, LONG_AGO)
+    monkeypatch.setattr(account.desk.store, "holdings", lambda *_: iter([there, left]))
+    assert account.compare() == (f"vanished/{there.value}",)
+
+
+@pytest.mark.parametrize(("before", "missing"), [(0, 0), (1, 1)])
+def test_number_that_began_during_the_comparison_is_not_missing(
+    account: Account, monkeypatch: pytest.MonkeyPatch, before: int, missing: int
+) -> None:
+    holding(account, 1)
+    [there] = account.desk.store.holdings(*ACCOUNT)
+    since = account.desk.time + timedelta(days=2) - timedelta(seconds=before)
+    began = Holding(there.value, there.order_id, since)
+    monkeypatch.setattr(account.desk.store, "holdings", lambda *_: iter([began]))
+    assert len(account.compare()) == missing
+
+
+def test_purchase_of_an_order_in_placing_is_left_to_its_own_run(account: Account) -> None:
+    """It is younger than the look of that run, which records it, or it is looked for."""
+    for state in (OrderState.PLACING, OrderState.UNKNOWN):
+        order = account.desk.store.orders["order-1"].with_(state=state)
+        account.desk.store.orders["order-1"] = order
+        account.shop.sold = [OnOrder(provider_order_id="po-9", reference=order.reference, created_at=LONG_AGO)]
+        assert account.compare() == ()
+        assert account.desk.store.orders["order-1"] == order
+
+
+@pytest.mark.parametrize(("age", "is_reported"), [(3599, False), (3600, False), (3601, True)])
+def test_number_and_order_of_the_last_hour_may_be_on_their_way_into_the_records(
+    account: Account, age: int, *, is_reported: bool
+) -> None:
+    began = account.desk.time + timedelta(days=2) - timedelta(seconds=age)
+    account.shop.has = [Owned(value="+49111", kind=AssetKind.NUMBER, since=began)]
+    account.shop.sold = [OnOrder(provider_order_id="po-9", created_at=began)]
+    assert account.compare() == (("orphan/+49111", "orphan_order/po-9") if is_reported else ())
+
+
+@pytest.mark.parametrize(("state", "is_reported"), [(OrderState.PENDING, False), (OrderState.FAILED, True)])
+def test_number_that_an_open_order_waits_for_is_not_of_no_order(
+    account: Account, state: OrderState, *, is_reported: bool
+) -> None:
+    waits_for = Asset(value="+49111", state=AssetState.PENDING, provider_status="pending")
+    order = account.desk.store.orders["order-1"].with_(state=state, assets=(waits_for,))
+    account.desk.store.orders["order-1"] = order
+    account.shop.has = owned(["+49111"])
+    assert account.compare() == (("orphan/+49111",) if is_reported else ())
+
+
+@pytest.mark.parametrize(("since", "is_reported"), [(-1, True), (0, False), (1, False)])
+def test_number_that_began_since_an_unclear_attempt_may_be_of_that_order(
+    account: Account, since: int, *, is_reported: bool
+) -> None:
+    attempt = Attempt(number=1, began_at=LONG_AGO, send_before=LONG_AGO, resolve_at=LONG_AGO)
+    order = account.desk.store.orders["order-1"].with_(state=OrderState.UNKNOWN, attempt=attempt)
+    account.desk.store.orders["order-1"] = order
+    began = LONG_AGO + timedelta(seconds=since)
+    account.shop.has = [Owned(value="+49111", kind=AssetKind.NUMBER, since=began)]
+    assert account.compare() == (("orphan/+49111",) if is_reported else ())
+
+
+def test_nothing_is_of_no_order_while_an_order_cannot_be_read(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.shop.has = owned(["+49111"])
+
+    def unreadable(order_id: str) -> Any:
+        raise UnreadableRowError(("ORDER#order-1", "ORDER"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(account.desk.store, "get", unreadable)
+        assert account.compare() == ()
+    assert account.compare() == ("orphan/+49111",)
+
+
+def test_number_that_a_shifting_page_hid_once_is_not_missing(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    holding(account, 2)
+    values = [each.value for each in account.desk.store.holdings(*ACCOUNT)]
+    looks = iter([owned(values[:1]), owned(values)])
+    monkeypatch.setattr(account.shop, "owned", lambda _: base.OwnedPage(tuple(next(looks)), None, ()))
+    assert account.compare() == ()
+    assert list(looks) == [], "it looked twice"
+
+
+def test_number_that_was_given_back_is_not_of_no_order(account: Account) -> None:
+    account.shop.has = [Owned(value="+49111", kind=AssetKind.NUMBER, since=LONG_AGO, given_back=True)]
+    assert account.compare() == ()
+
+
+def test_purchase_at_one_account_is_not_adopted_by_an_order_of_another(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = a_message(order_id="order-2", account="second")
+    other = received(sent)
+    account.desk.store.create(other, sent, [])
+    [first] = [each for each in account.desk.store.accounts() if each.name == "default"]
+    monkeypatch.setattr(account.desk.store, "accounts", lambda: [first])
+    account.shop.sold = [OnOrder(provider_order_id="po-9", reference=other.reference, created_at=LONG_AGO)]
+    assert "orphan_order/po-9" in account.compare()
+    assert account.desk.store.orders["order-2"].provider_order_id is None
+
+
+def test_keyword_is_the_same_in_any_letters(account: Account) -> None:
+    holding(account, 0)
+    keyword = Asset(kind=AssetKind.KEYWORD, value="Pizza", state=AssetState.ACTIVE, provider_status="active", since=NOW)
+    order = account.desk.store.orders["holder-0"]
+    account.desk.store.commit(order, order.with_(version=3, assets=(keyword,)), [])
+    account.shop.has = [Owned(value="PIZZA", kind=AssetKind.KEYWORD, since=LONG_AGO)]
+    assert account.compare() == ()
+
+
+def test_name_that_orders_brought_is_asked_for_once_a_day(account: Account) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def connect(provider: str, account: str, **_: Any) -> base.Provider:
+        asked.append((provider, account))
+        raise base.NoSuchAccountError("there is no account of this name")
+
+    account.desk.connect = connect  # type: ignore[method-assign]
+    run = account.inventory_reconciler.run
+    run(lambda: timedelta(minutes=15))
+    began = account.desk.time
+    for seconds, times in ((86_399, 1), (86_400, 2)):
+        account.desk.time = began + timedelta(seconds=seconds)
+        run(lambda: timedelta(minutes=15))
+        assert len(asked) == times
 
 
 # Many differences

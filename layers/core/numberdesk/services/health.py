@@ -67,7 +67,7 @@ class HealthRecorder:
                 written = health.after(there, seen, self.clock.now())
                 if self.store.put_health(*account, written):
                     self.known[account] = written
-                    del self.seen[account]
+                    self.seen.pop(account, None)
                     return
         except UnreadableRowError:
             # It is reported. The work goes on.

@@ -35,7 +35,9 @@ FUNCTIONS = {
 
 def webhook(key: Ed25519PrivateKey) -> dict[str, object]:
     """Make API Gateway's event for a webhook that Telnyx signed just now."""
-    body = json.dumps(json.loads((ROOT / "events" / "telnyx" / "number-order-complete.json").read_text()))
+    body = json.dumps(
+        json.loads((ROOT / "layers/core/numberdesk/providers/telnyx/samples/number_order.complete.json").read_text())
+    )
     timestamp = str(int(time.time()))
     signature = base64.b64encode(key.sign(f"{timestamp}|{body}".encode())).decode()
     return {

@@ -58,7 +58,7 @@ SENDERS = 10
 PATIENCE = 120.0
 """Seconds that the genuine ones have to get from the queue into the table, and an order to be placed."""
 OK, UNAUTHENTICATED, TOO_LARGE, THROTTLED = 200, 401, 413, 429
-SAMPLES = ROOT / "events"
+SAMPLES = ROOT / "layers" / "core" / "numberdesk" / "providers"
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Hit:
 
 def telnyx_body(webhook_id: str, provider_order_id: str) -> bytes:
     """Make the body of a webhook that reports a complete order."""
-    sample = json.loads((SAMPLES / "telnyx" / "number-order-complete.json").read_text())
+    sample = json.loads((SAMPLES / "telnyx" / "samples" / "number_order.complete.json").read_text())
     sample["data"]["id"] = webhook_id
     sample["data"]["payload"]["id"] = provider_order_id
     return json.dumps(sample).encode()
@@ -114,7 +114,7 @@ def forged(keys: Keys, chance: random.Random, count: int) -> list[Shot]:
     """Make webhooks that must be refused, of every kind in turn; one in fifty is too large, with no other defect."""
     stranger, large = Keys.make(), b" " * (BODY_LIMIT + 1)
     too_large = Shot("too large", TELNYX, keys.sign(large), large, TOO_LARGE, "")
-    postback = (SAMPLES / "callfire" / "number-order-finished.xml").read_bytes()
+    postback = (SAMPLES / "callfire" / "samples" / "number-order-finished.xml").read_bytes()
 
     def telnyx(kind: str, change: Callable[[bytes], Mapping[str, str]]) -> Shot:
         webhook_id = _uuid(chance)
@@ -139,7 +139,7 @@ def forged(keys: Keys, chance: random.Random, count: int) -> list[Shot]:
 
 def postbacks(keys: Keys, chance: random.Random, count: int) -> list[Shot]:
     """Make postbacks of CallFire with the right token, about orders that are not ours."""
-    sample = (SAMPLES / "callfire" / "number-order-finished.xml").read_text()
+    sample = (SAMPLES / "callfire" / "samples" / "number-order-finished.xml").read_text()
     made = []
     for _ in range(count):
         body = sample.replace("1428507003", str(chance.randrange(10**9, 10**10))).encode()
@@ -283,7 +283,7 @@ class Orders:
 
     def send(self) -> None:
         """Put one more on the order queue: two numbers in the USA, from Telnyx."""
-        sample = json.loads((SAMPLES / "orders" / "01-two-us-locals.json").read_text())
+        sample = json.loads((ROOT / "events" / "orders" / "01-two-us-locals.json").read_text())
         order_id = f"{self._name}-{len(self._sent) + 1}"
         self._sent[order_id] = time.time()
         self._stage.sqs.send_message(

@@ -371,13 +371,16 @@ def accepted_webhooks_are_known(world: World) -> None:
         # The restored table does not know those that came after the copy was made.
         return
     store = world.store
+    erased = {order.provider_order_id for order in store.orders.values() if order.erased_at is not None}
+    # While an order rests after failed runs, the poll after its rest does what a webhook asks for.
+    rested = {entry.order_id for entry in store.entries.values() if entry.kind is ChangeKind.ORDER_STUCK}
     for provider, body in world.seen.accepted:
         for hint in registry.read_hints(provider, body):
+            if hint.provider_order_id in erased:
+                continue
             owners = {owner for owner, webhook in store.webhooks if webhook.webhook_id == hint.webhook_id}
-            # What was erased with its order leaves a receipt.
-            owners |= {owner for owner, webhook_id in store.receipts if webhook_id == hint.webhook_id}
             assert owners, f"webhook {hint.webhook_id} was accepted and is not kept"
-            for owner in filter(None, owners):
+            for owner in filter(None, owners - rested):
                 assert store.receipt(owner, hint.webhook_id) is not None, f"{owner} has no receipt of {hint.webhook_id}"
     assert all(webhook.reason for owner, webhook in store.webhooks if owner is None)
 

@@ -119,6 +119,11 @@ simulate: .venv/ready ## play many seeded histories (SEEDS=first:last)
 api-check: .venv/ready ## send the API arbitrary requests: no 5xx, and no answer that docs/openapi.json does not describe
 	NUMBERDESK_API_EXAMPLES=50 .venv/bin/pytest -q -n 2 --dist load tests/api_check
 
+POINT ?=
+.PHONY: crashes
+crashes: .venv/ready ## let every outside call go wrong in every way, write docs/crashes.md (POINT=id: play one call, and print how it ends)
+	@PYTHONPATH=layers/core:. .venv/bin/python -m tests.crashes $(POINT)
+
 .PHONY: audit
 audit: .venv/ready .audit/ready ## audit with checkov, cfn-lint, bandit and pip-audit
 	@.venv/bin/python -m audit

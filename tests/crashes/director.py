@@ -6,6 +6,7 @@ to go wrong is played in a fork of the process: the fork goes on with the fault,
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -284,6 +285,8 @@ class Director:
             child = os.fork()
         if child == 0:
             os.close(read)
+            # A collection would touch, and so copy, all that the fork shares with the original.
+            gc.disable()
             signal.alarm(LONGEST)
             self._pipe, self.strike = write, strike
             return True

@@ -97,7 +97,8 @@ def telesign(stage: Stage) -> None:
     order(stage, BELGIAN, provider="telesign", contact={"email": "erika@example.com", "contact_name": NAME})
     completed(stage)
     stage.telesign.available("BE", "mobile", 5)
-    stage.telesign.pace(60, 10 * DAY.total_seconds())
+    # TeleSign cancels no order that is in progress, and a fault takes its time.
+    stage.telesign.pace(6 * HOUR.total_seconds(), 10 * DAY.total_seconds())
     order(stage, {**BELGIAN, "quantity": 1}, order_id="order-2", provider="telesign")
     stage.until(lambda: stage.has(OrderState.PENDING, order_id="order-2"))
     stage.ask("POST", "/orders/order-2/cancel", {"reason": "not needed"})

@@ -118,7 +118,7 @@ def test_record_that_differs_from_the_carrier_is_found(bought: Stage) -> None:
     [number, _] = [asset.value for asset in bought.order().assets]
     bought.telnyx.delete_numbers(bought.order().provider_order_id or "")
     assert broken(bought) == ["order-1 is completed, and the carrier says deleted"]
-    next(each for each in bought.telnyx.life.orders.values()).numbers()[0].status = "failed"
+    next(next(iter(bought.telnyx.life.orders.values())).numbers()).status = "failed"
     assert len(broken(bought)) == 2
     assert number in broken(bought)[0]
 

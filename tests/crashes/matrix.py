@@ -124,7 +124,7 @@ def _play(scenario: Scenario, plan: Mapping[tuple[Call, int], tuple[Mode, ...]])
             with director.watching():
                 ending = _tell(scenario, stage)
         except BaseException as error:
-            director.report(asdict(Ending(faults=[f"{type(error).__name__}: {error}"])))
+            director.report(asdict(Ending(states=_states(stage), faults=[f"{type(error).__name__}: {error}"])))
             raise
         director.report(asdict(ending))
         return director, ending
@@ -134,7 +134,7 @@ def _tell(scenario: Scenario, stage: Stage) -> Ending:
     scenario.tell(stage)
     stage.rest()
     return Ending(
-        states={order.order_id: order.state.value for order in sorted(stage.orders(), key=lambda it: it.order_id)},
+        states=_states(stage),
         purchases=len(checks.bought(stage)),
         told=checks.told(stage),
         mails=len(stage.mailbox.mails),
@@ -143,3 +143,7 @@ def _tell(scenario: Scenario, stage: Stage) -> Ending:
         failures=stage.failures,
         faults=checks.faults(stage, purchases=scenario.purchases, personal=scenario.personal),
     )
+
+
+def _states(stage: Stage) -> dict[str, str]:
+    return {order.order_id: order.state.value for order in sorted(stage.orders(), key=lambda it: it.order_id)}

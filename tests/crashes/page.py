@@ -93,7 +93,8 @@ def _function(
 
 def failure(cell: Cell) -> str:
     """Return a line about a cell that failed, with the command that replays it."""
-    return f"{cell.mode}: {cell.point.name}: {'; '.join(cell.ending.faults)}\n    make crashes POINT={cell.point.id}"
+    faults, states = "; ".join(cell.ending.faults), cell.ending.states
+    return f"{cell.mode}: {cell.point.name}: {faults} {states}\n    make crashes POINT={cell.point.id}"
 
 
 def says(ending: Ending) -> str:

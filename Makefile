@@ -138,6 +138,11 @@ api-check: .venv/ready ## send the API arbitrary requests: no 5xx, and no answer
 mutants: .venv/ready ## break the project, one fault at a time: a test must notice each (ONLY=name, CHANGED=1: in files that differ), write docs/mutants.md
 	@PYTHONPATH=layers/core:. $(foreach each,ONLY CHANGED BASE NEW,$(each)="$($(each))") .venv/bin/python -m tests.mutants
 
+POINT ?=
+.PHONY: crashes
+crashes: .venv/ready ## let every outside call go wrong in every way, write docs/crashes.md (POINT=id: play one call, and print how it ends)
+	@PYTHONPATH=layers/core:. .venv/bin/python -m tests.crashes $(POINT)
+
 .PHONY: audit
 audit: .venv/ready .audit/ready ## audit with checkov, cfn-lint, bandit and pip-audit
 	@.venv/bin/python -m audit

@@ -13,7 +13,7 @@ from numberdesk.domain.statuses import OrderState
 from numberdesk.messaging.sqs import SqsReceived
 from numberdesk.runtime.failures import MARGIN, MAX_RECEIVES, PAUSES
 from tests.functional.test_polls import send_webhook
-from tests.support.aws import SOURCES
+from tests.support.aws import SOURCES, KilledError
 from tests.support.builders import body
 from tests.support.desks import CrashError
 from tests.support.quick_moto import call
@@ -140,6 +140,27 @@ def test_failed_message_is_redelivered_after_a_pause_and_finally_a_dead_letter(
     assert world.peek_raw(queue) == []
     [(_, attributes)] = world.dead_letters(queue.replace("Queue", "DeadLetterQueue"))
     assert attributes["reason"].startswith(f"failed {MAX_RECEIVES} times, last with ConnectionError at ")
+
+
+@pytest.mark.parametrize(("name", "send"), KINDS)
+def test_message_whose_run_dies_at_the_last_try_becomes_a_dead_letter_with_a_reason(
+    name: str, send: Callable[[World, str], None], world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(world, "order-1")
+    service = world.function(name).module.placer if name == "place_order" else world.function(name).module.syncer
+    ends = [*[ConnectionError] * len(PAUSES), KilledError, ConnectionError]
+
+    def fail(*_: object, **__: object) -> None:
+        raise ends.pop(0)
+
+    queue = SOURCES[name][0]
+    monkeypatch.setattr(type(service), "handle", fail)
+    for _ in range(len(ends) + 1):
+        world.deliver(name)
+        world.clock.advance(1081)
+    assert world.peek_raw(queue) == []
+    [(_, attributes)] = world.dead_letters(queue.replace("Queue", "DeadLetterQueue"))
+    assert attributes["reason"].startswith(f"failed {MAX_RECEIVES + 1} times, last with ConnectionError at ")
 
 
 def test_transient_failure_delays_an_order_by_half_a_minute(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -282,8 +282,8 @@ def test_every_queue_is_a_dead_letter_queue_or_has_one(queue: str) -> None:
         assert properties["MessageRetentionPeriod"] == 14 * DAY
     else:
         assert properties["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0] in dead_letter_queues()
-        # At the last receive the functions put a message into the dead-letter queue with its reason; a redrive policy adds none.
-        assert properties["RedrivePolicy"]["maxReceiveCount"] == MAX_RECEIVES == 5
+        # The functions put a message into the dead-letter queue with its reason; a redrive policy adds none. A run may die at the last try.
+        assert properties["RedrivePolicy"]["maxReceiveCount"] > MAX_RECEIVES == 5
         assert properties["MessageRetentionPeriod"] < 14 * DAY
 
 

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from json import dumps, loads
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from unittest import mock
 from urllib.parse import urlparse
 
@@ -44,6 +44,7 @@ from tests.support.stack import REGION, create_stack, functions, order_table, re
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from types import ModuleType
 
     from numberdesk.domain.ledger import Entry
@@ -481,6 +482,7 @@ def readable(value: Any) -> Any:
     return zlib.decompress(value).decode() if isinstance(value, bytes) and value[:2] == b"\x78\x9c" else value
 
 
+AnyWorld = TypeVar("AnyWorld", bound=World)
 _PARAMETERS = {
     "NotificationEmail": PEOPLE,
     "TelnyxPublicKeys": f"default={TelnyxSimulator(private_key=b'k' * 32).public_key()}",
@@ -515,15 +517,20 @@ _STREAM_FILTER = [
 assert {*SOURCES, "publish_changes"} <= functions().keys()
 
 
-@contextmanager
-def world(**parameters: str) -> Iterator[World]:
+def world(**parameters: str) -> AbstractContextManager[World]:
     """Deploy numberdesk on moto, with the keys of the simulators."""
+    return world_of(World, **parameters)
+
+
+@contextmanager
+def world_of(kind: type[AnyWorld], **parameters: str) -> Iterator[AnyWorld]:
+    """Do the same with a class that adds to `World`."""
     clock = Clock(START)
     parameters = _PARAMETERS | parameters
     with moto_at(clock):
         ground = deployed(("world", *sorted(parameters.items())), partial(_ground, parameters))
         with mailbox(clock, ground.stack.outputs["NotificationTopicArn"]) as people:
-            made = World(ground, clock, people)
+            made = kind(ground, clock, people)
             with (
                 mock.patch.object(registry, "adapter", made.adapter),
                 mock.patch.object(purchase, "keep", made.keep),

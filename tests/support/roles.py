@@ -64,7 +64,7 @@ def held_to_its_role(folder: str, call: Call) -> Call:
     def guarded(client: BaseClient, operation: str, params: dict[str, Any]) -> Any:
         service = client.meta.service_model.service_name
         ours = _is_ours()
-        for action, resource in _asked(service, operation, params) if ours else ():
+        for action, resource in asked(service, operation, params) if ours else ():
             _check(folder, action, resource)
         if service == "dynamodb" and ours and _may_run_behind(operation, params):
             pytest.fail(
@@ -134,8 +134,8 @@ def _is_file_of_ours(path: str) -> bool | None:
     return path.startswith(_OURS) if path != __file__ and path.startswith(_ROOT) else None
 
 
-def _asked(service: str, operation: str, params: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Return the actions and resources of a call."""
+def asked(service: str, operation: str, params: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Return the actions and resources of a call; none for S3."""
     arn = f"arn:aws:{service}:{REGION}:{ACCOUNT_ID}:"
     if service == "dynamodb":
         index = f"/index/{params['IndexName']}" if "IndexName" in params else ""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numberdesk.services.ports import Received, Refusals
 
 MAX_RECEIVES = 5
-"""The queues' `maxReceiveCount`. SQS would then put the message aside too, but without a reason."""
+"""Tries of a message. The queues' `maxReceiveCount` is larger: SQS gives no reason, and a run may die at the last try."""
 PAUSES = (timedelta(seconds=30), timedelta(minutes=3), timedelta(minutes=12), timedelta(minutes=12))
 """After each failure except the last. Short at first, and together longer than most outages of AWS."""
 MARGIN = timedelta(seconds=10)

@@ -122,7 +122,7 @@ RUNS ?= 1000
 FROM ?= 0
 .PHONY: simulate
 simulate: .venv/ready ## play seeded histories (RUNS=5000 FROM=0), or one as a timeline (SEED=17)
-	@PYTHONPATH=layers/core:. .venv/bin/python -m tests.simulation --runs $(RUNS) --from $(FROM) \
+	@PYTHONPATH=layers/core:. .venv/bin/python -m tests.simulation --runs $(RUNS) --from $(FROM) $(if $(PROFILE),--profile) \
 		$(if $(SEED),--seed $(SEED)) $(if $(ORDERS),--orders $(ORDERS)) $(if $(STEPS),--steps $(STEPS)) $(if $(WITHOUT),--without $(WITHOUT))
 
 HOURS ?= 1

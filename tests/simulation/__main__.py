@@ -2,13 +2,16 @@
 
 make simulate SEED=17                    one history, as a timeline
 make simulate RUNS=5000 FROM=0           many; a failing one is made short
+make simulate RUNS=40 PROFILE=1          say where the time goes
 make soak HOURS=2                        go on where the last soak ended, and write docs/soak.md
 """
 
 from __future__ import annotations
 
 import argparse
+import cProfile
 import os
+import pstats
 import sys
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -21,6 +24,18 @@ from tests.simulation.soak import soak
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
+_PLACES = {
+    "domain": "/numberdesk/domain/",
+    "adapters": "/numberdesk/providers/",
+    "services and the rest of the library": "/layers/core/numberdesk/",
+    "simulators": "/local/simulators/",
+    "the world and its checks": "/tests/",
+    "HTTP client": "/httpx/",
+    "HTTP server": "/flask/",
+    "HTTP server's library": "/werkzeug/",
+    "pydantic": "/pydantic/",
+}
+"""Where time is spent, by a part of the file's path."""
 _MAX_SHORTENED = 3
 """Failing histories that are made short; making one short takes some hundred plays."""
 
@@ -36,13 +51,34 @@ def main() -> int:
     parser.add_argument("--from", dest="first", type=int, default=0)
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--soak-hours", type=float)
+    parser.add_argument("--profile", action="store_true")
     given = parser.parse_args()
     if given.soak_hours is not None:
         return soak(given.soak_hours, given.processes, lambda text: print(text, flush=True))
     if given.seed is not None:
         without = frozenset(filter(None, given.without.split(",")))
         return _show(Plan(given.seed, given.orders, given.steps, without))
+    if given.profile:
+        return _profile(given.first, given.runs)
     return _play(given.first, given.runs, given.processes)
+
+
+def _profile(first: int, runs: int) -> int:
+    """Print where the time goes, of histories with the stand-in and of those with the real adapters."""
+    for kind, is_live in (("with the stand-in", False), ("with the real adapters and the simulators", True)):
+        plans = [plan for plan in map(Plan, range(first, first + runs)) if plan.is_live is is_live]
+        profile = cProfile.Profile()
+        profile.enable()
+        for plan in plans:
+            check(play(plan))
+        profile.disable()
+        spent: Counter[str] = Counter()
+        for (path, _, _), (_, _, own, _, _) in pstats.Stats(profile).stats.items():  # type: ignore[attr-defined]
+            place = next((name for name, part in _PLACES.items() if part in path), "Python and other packages")
+            spent[place] += own
+        shares = (f"{place} {seconds / spent.total():.0%}" for place, seconds in spent.most_common())
+        print(f"{len(plans)} histories {kind}: {', '.join(shares)}")
+    return 0
 
 
 def _show(plan: Plan) -> int:

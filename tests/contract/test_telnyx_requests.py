@@ -32,7 +32,7 @@ from numberdesk.domain.request import Criteria, OrderMessage, Request
 from numberdesk.domain.settings import Timings
 from numberdesk.domain.statuses import AssetKind, OrderState
 from numberdesk.domain.values import Address
-from numberdesk.providers.base import Credentials, Provider, Query
+from numberdesk.providers.base import Credentials, Provider, Query, Sent
 from numberdesk.providers.telnyx.adapter import Telnyx, build
 from numberdesk.providers.telnyx.capabilities import CAPABILITIES
 
@@ -121,6 +121,7 @@ CALLS = (
     Call("GET", "notification_settings", "notification_settings.list", "NotificationSettingListParams"),
     Call("POST", "notification_settings", "notification_settings.create", "NotificationSettingCreateParams"),
     Call("DELETE", "notification_settings/{}", "notification_settings.delete"),
+    Call("GET", "webhook_deliveries", "webhook_deliveries.list", "WebhookDeliveryListParams"),
 )
 
 
@@ -354,6 +355,9 @@ OPERATIONS: dict[str, Callable[[Desk], object]] = {
     "registrations": lambda desk: desk.adapter.registrations(),
     "register": lambda desk: desk.adapter.register("https://desk.example/webhooks/telnyx", None),
     "unregister": _unregister,
+    "deliveries": lambda desk: desk.adapter.deliveries(
+        Sent(since=datetime(2026, 1, 1, tzinfo=UTC), event="number_order.complete", delivered=False, url="desk"), None
+    ),
 }
 """How to make the adapter do each of its operations, in every way that makes a difference on the wire."""
 

@@ -90,7 +90,8 @@ def callfire_hints(data: bytes) -> None:
 
 @cache
 def _samples(folder: str) -> list[Any]:
-    return [json.loads(path.read_text()) for path in sorted((answers.ROOT / "events" / folder).glob("*.json"))]
+    samples = answers.ROOT / "layers" / "core" / "numberdesk" / "providers" / folder / "samples"
+    return [json.loads(path.read_text()) for path in sorted(samples.glob("*.json"))]
 
 
 def parse_xml(data: bytes) -> None:

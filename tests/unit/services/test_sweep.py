@@ -385,6 +385,22 @@ def test_stale_run_of_an_order_held_for_a_person_is_not_counted() -> None:
     assert desk.order == held
 
 
+def test_erasure_leaves_the_next_poll_as_it_was() -> None:
+    desk = ADesk()
+    later = NOW + 3 * 60 * MINUTE
+    over = due(desk, "order-1", NOW, waiting=True).with_(
+        state=OrderState.CANCELLED,
+        ended_at=NOW,
+        erased_at=NOW,
+        erasures_due=(NOW,),
+        provider_order_id="po-1",
+        next_poll_at=later,
+    )
+    desk.store.orders["order-1"] = over
+    desk.syncer.handle({"wake": {"order_id": "order-1", "wake_at": instant_text(NOW)}})
+    assert (desk.order.erasures_due, desk.order.next_poll_at, desk.order.wake_at) == ((), later, later)
+
+
 def test_unpurchased_erased_order_is_not_woken_for_its_erasure() -> None:
     """A person erased it while it was due for the erasure that the restored table did not know of."""
     desk = ADesk()

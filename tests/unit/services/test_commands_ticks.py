@@ -117,3 +117,14 @@ def test_own_requirements_can_be_ticked_after_delivery() -> None:
     with pytest.raises(ProblemError) as error:
         desk.commands.supply("order-1", [Answer.model_validate({"requirement": "loa", "value": TEXT})], "ada")
     assert error.value.problem is Problem.ORDER_ENDED
+
+
+def test_order_that_delivered_nothing_takes_no_ticks() -> None:
+    desk = desk_of("callfire")
+    desk.carrier.snapshot = a_snapshot(AssetState.FAILED, phase=Phase.ENDED, lists_every_asset=False, sub_orders=())
+    before = desk.wake()
+    assert before.state is OrderState.FAILED
+    with pytest.raises(ProblemError) as error:
+        desk.commands.supply("order-1", tick("loa"), "ada")
+    assert error.value.problem is Problem.ORDER_ENDED
+    assert desk.order == before

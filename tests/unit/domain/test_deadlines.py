@@ -168,6 +168,8 @@ def test_reminder_shorter_than_the_grace_period_fires_before_its_deadline() -> N
     half = at + timedelta(seconds=150)
     assert held.wake_at is not None
     assert held.wake_at <= half
+    early = half - timedelta(seconds=1)
+    assert kinds(fold_unreadable(held, began_at=early, now=early, rules=RULES)) == []
     assert kinds(fold_unreadable(held, began_at=half, now=half, rules=RULES)) == ["DeadlineApproaching"]
 
 

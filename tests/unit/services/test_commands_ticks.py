@@ -54,6 +54,13 @@ def test_state_follows_ticks_without_a_provider_call(provider: str) -> None:
     assert desk.order.operations == ()
 
 
+def test_order_is_polled_at_once_after_a_tick() -> None:
+    desk = desk_of("telesign")
+    desk.time += timedelta(seconds=1)
+    ticked = desk.commands.supply("order-1", tick("loa"), "ada")
+    assert (ticked.next_poll_at, ticked.wake_at) == (desk.time, desk.time)
+
+
 def test_repeated_tick_writes_nothing_and_a_tick_can_be_undone() -> None:
     desk = desk_of("telesign")
     ticked = desk.commands.supply("order-1", tick("loa", "kyc"), "ada")

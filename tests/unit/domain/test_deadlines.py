@@ -173,6 +173,12 @@ def test_reminder_shorter_than_the_grace_period_fires_before_its_deadline() -> N
     assert kinds(fold_unreadable(held, began_at=half, now=half, rules=RULES)) == ["DeadlineApproaching"]
 
 
+@pytest.mark.parametrize("late", [timedelta(0), timedelta(hours=1)])
+def test_unread_deadline_that_passed_gets_no_reminder(late: timedelta) -> None:
+    at = DEADLINE + late
+    assert "DeadlineApproaching" not in kinds(fold_unreadable(owes(), began_at=at, now=at, rules=RULES))
+
+
 def test_missed_deadline_is_reported_even_with_a_rejection() -> None:
     soon = NOW + timedelta(seconds=50)
     rejected = owing(soon, RequirementState.REJECTED)

@@ -477,6 +477,7 @@ def test_unexpected_error_is_reported_without_its_text(world: World) -> None:
     status, problem = world.api("GET", "/orders/order-1")
     assert (status, kind(problem)) == (500, "internal-error")
     assert name not in repr(problem)
+    assert "ResourceNotFoundException" not in repr(problem)
     assert '"aws":"ResourceNotFoundException: Query"' in world.output.getvalue()
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from numberdesk.domain import costs
 from numberdesk.domain.costs import Limits, Spent
-from numberdesk.domain.order import Asset, Reservation
-from numberdesk.domain.statuses import AssetState
+from numberdesk.domain.order import Approval, Asset, Cost, Quote, Reservation
+from numberdesk.domain.statuses import AssetState, HoldKind
 from tests.support.orders import NOW, received
 
 AMOUNTS = st.decimals(min_value=0, max_value=10_000, places=4, allow_nan=False).map(str)
@@ -144,3 +144,14 @@ def test_reservation_grows_with_known_costs_and_never_shrinks(before: list[Asset
     assert costs.settle(received().with_(assets=tuple(after))).reserved is None, (
         "an order without a reservation keeps none"
     )
+
+
+@pytest.mark.parametrize(
+    ("cost", "covered"),
+    [({"USD": "5"}, True), ({"USD": "5.01"}, False), ({"EUR": "1"}, False), ({"EUR": "0"}, True)],
+)
+def test_approval_of_a_most_covers_its_own_currency(cost: dict[str, str], *, covered: bool) -> None:
+    asked = Quote(numbers=1, costs=())
+    approval = Approval(kind=HoldKind.LIMIT, by="ada", at=NOW, quote=asked, most={"USD": "5"})
+    costs_now = tuple(Cost(currency=name, upfront=each, monthly="0", numbers=1) for name, each in cost.items())
+    assert costs.covers(approval, asked.with_(costs=costs_now), Decimal(0)) is covered

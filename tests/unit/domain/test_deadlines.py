@@ -168,7 +168,15 @@ def test_reminder_shorter_than_the_grace_period_fires_before_its_deadline() -> N
     half = at + timedelta(seconds=150)
     assert held.wake_at is not None
     assert held.wake_at <= half
+    early = half - timedelta(seconds=1)
+    assert kinds(fold_unreadable(held, began_at=early, now=early, rules=RULES)) == []
     assert kinds(fold_unreadable(held, began_at=half, now=half, rules=RULES)) == ["DeadlineApproaching"]
+
+
+@pytest.mark.parametrize("late", [timedelta(0), timedelta(hours=1)])
+def test_unread_deadline_that_passed_gets_no_reminder(late: timedelta) -> None:
+    at = DEADLINE + late
+    assert "DeadlineApproaching" not in kinds(fold_unreadable(owes(), began_at=at, now=at, rules=RULES))
 
 
 def test_missed_deadline_is_reported_even_with_a_rejection() -> None:

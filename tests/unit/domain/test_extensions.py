@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from numberdesk.domain import operations
+from numberdesk.domain import operations, reminders
 from numberdesk.domain.order import Acknowledgement, Operation
 from numberdesk.domain.statuses import AssetState, ChangeKind, OperationKind, OrderState, Phase, RequirementState
 from tests.support.orders import NOW, a_comment, a_message, a_snapshot, kinds, only, owing, pending, poll, said
@@ -84,6 +84,11 @@ def test_requests_by_people_count() -> None:
     order = an_order(most=1)
     order = order.with_(deadlines=(order.deadlines[0].with_(extensions=1),))
     assert extensions(poll(order, owing(DEADLINE), DEADLINE - DAY).order) == []
+
+
+def test_requests_are_counted_by_sub_order() -> None:
+    order = reminders.count_extensions(reminders.count_extensions(an_order(), ["s-1"]), ["s-1", "s-2"])
+    assert order.extensions == {"s-1": 2, "s-2": 1}
 
 
 def test_request_in_progress_is_not_repeated() -> None:

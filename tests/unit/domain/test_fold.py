@@ -195,6 +195,14 @@ def test_shortfall_is_reported_per_item() -> None:
     assert missing(order) == "+12065550101; keyword SUN; 1 local number"
 
 
+def test_two_items_of_one_kind_need_a_number_each() -> None:
+    message = a_message(provider="callfire", items=[{"criteria": {"city": "Seattle"}, "quantity": 1}] * 2)
+    delivered = (AssetSeen(AssetKind.NUMBER, "+12065550100", A.ACTIVE, "FINISHED", number_type="local"),)
+    order = poll(pending(message).with_(assets=()), Snapshot("po-1", Phase.ENDED, "FINISHED", assets=delivered)).order
+    assert order.state is OrderState.PARTIALLY_COMPLETED
+    assert missing(order) == "1 local number"
+
+
 def test_surplus_of_one_kind_does_not_cover_another() -> None:
     message = a_message(
         provider="callfire", items=[{"keywords": ["SUN"]}, {"criteria": {"city": "Seattle"}, "quantity": 1}]

@@ -29,9 +29,13 @@ def attempted(order: Order, hours: int) -> Order:
 def test_gate_is_closed_by_the_switch_and_by_a_restore() -> None:
     there = Gate(table_id="t-1")
     assert gate.closed_because(there, "t-1") is None
-    assert "restored" in (gate.closed_because(there, "t-2") or "")
-    shut = Gate(table_id="t-1", open=False, by="arn:aws:iam::1:user/ada", reason="too dear")
+    assert gate.closed_because(there, "t-2") == (
+        "placing is off because the order table was restored or replaced; it goes on once every account was compared with the records and a "
+        "person has confirmed it"
+    )
+    shut = Gate(table_id="t-1", open=False, by="arn:aws:sts::1:assumed-role/desk/ada", reason="too dear")
     assert gate.closed_because(shut, "t-1") == "placing is switched off by ada: too dear"
+    assert gate.closed_because(shut.with_(reason=""), "t-1") == "placing is switched off by ada"
     assert "restored" in (gate.closed_because(shut, "t-2") or ""), "the restore comes first"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -214,6 +214,16 @@ def both(first: int | None, second: int | None, end: AssetState | None = None, *
         part: Shown(R.AWAITING_VALUE, due, part not in unread, end, comment=False)
         for part, due in (("s-1", first), ("s-2", second))
     }
+
+
+def test_move_of_one_sub_order_is_unannounced_although_anothers_came_with_a_rejection() -> None:
+    order = poll(ordered(), seen(both(50, 60), NOW, 0)).order
+    rejected = {part: replace(shown, comment=True) for part, shown in both(70, 80).items()}
+    rejected["s-1"] = replace(rejected["s-1"], owes=R.REJECTED)
+    folded = poll(order, seen(rejected, NOW + HOUR, 1), NOW + HOUR, unannounced=True)
+    moves = [change for change in folded.changes if change.kind is ChangeKind.DEADLINE_MOVED]
+    told = {change.data["sub_order_id"]: (change.data["unannounced"], change.notify) for change in moves}
+    assert told == {"s-1": (False, False), "s-2": (True, True)}
 
 
 @pytest.mark.parametrize("unread", ["s-1", "s-2"])

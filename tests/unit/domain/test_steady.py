@@ -14,7 +14,7 @@ from numberdesk.domain import steady
 from numberdesk.domain.schedule import schedule
 from numberdesk.domain.snapshot import DeadlinesSeen, UnknownValue
 from numberdesk.domain.statuses import AssetState, ChangeKind, Phase, RequirementState
-from tests.support.orders import CADENCE, NOW, RULES, a_message, a_snapshot, numbers, owing, pending, poll, said
+from tests.support.orders import CADENCE, NOW, RULES, a_message, a_snapshot, kinds, numbers, owing, pending, poll, said
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,6 +115,17 @@ def test_value_read_for_hours_is_stable_again_and_reported() -> None:
     # After a day without a change nothing of it is kept.
     order, _, _ = watch_over(order, lambda at, n: owing(late), NOW + 6 * DAY, NOW + 3 * DAY)
     assert not [name for name in order.watched if name.startswith("deadline/")]
+
+
+def test_value_that_changes_once_more_soon_after_it_was_stable_is_unstable_again() -> None:
+    early, late = NOW + 40 * DAY, NOW + 50 * DAY
+    calm = NOW + DAY + 10 * HOUR
+    order, _, _ = watch_over(pending(), lambda at, n: owing(late if n % 2 else early), NOW + DAY)
+    order, told, _ = watch_over(order, lambda at, n: owing(late), calm, NOW + DAY)
+    assert count(told)["ValueSteady"] == 1
+    again = poll(order, owing(early), calm + HOUR)
+    assert "ValueUnstable" in kinds(again)
+    assert again.order.deadlines[0].value == early
 
 
 def test_deadlines_found_and_met_one_by_one_are_no_flicker() -> None:

@@ -700,6 +700,11 @@ def test_default_v2_host_is_callfires() -> None:
     [
         (_v2(localNumbers=_group(3)), [_local(3)], True),
         (_v2(localNumbers=_group(3, "13105551212")), [_local(3)], True),
+        (
+            _v2(localNumbers=_group(3, "13105551212", "a dozen")),
+            [_local(3)],
+            False,
+        ),  # it has numbers that cannot be read
         (_v2(localNumbers=_group(2)), [_local(3)], False),
         (_v2(localNumbers=_group(4)), [_local(3)], False),
         (_v2(tollFreeNumbers=_group(3)), [_local(3)], False),

@@ -674,6 +674,21 @@ def test_unreadable_comments_are_not_an_empty_list(answer: httpx.Response, kind:
         _Telnyx(answer).adapter.comments("s-1")
 
 
+def test_more_comments_than_can_be_read_are_not_all_of_them() -> None:
+    """One that is behind them may be our own, which would be posted once more."""
+    row = {"id": "c-1", "body": "Granted.", "created_at": "2026-11-22T08:00:00Z"}
+    first = httpx.Response(200, json={"data": [row], "meta": {"total_pages": 2}})
+    with pytest.raises(UnreadableError, match="more comments than can be read"):
+        _Telnyx(first, _error(503)).adapter.comments("s-1")
+
+
+@pytest.mark.parametrize(("commenter", "by_provider"), [(None, False), ("user", False), ("admin", True)])
+def test_comment_without_an_author_may_be_our_own(commenter: str | None, *, by_provider: bool) -> None:
+    row = {"id": "c-1", "body": "More time, please", "created_at": "2026-11-22T08:00:00Z", "commenter_type": commenter}
+    [shown] = _Telnyx(httpx.Response(200, json={"data": [row]})).adapter.comments("s-1")
+    assert shown.by_provider is by_provider
+
+
 def test_comment_fits_into_an_item_of_the_table() -> None:
     """An item holds 400 KB at most; a character may take four bytes."""
     row = {"id": "c-1", "body": "\N{GRINNING FACE}" * 500_000, "created_at": "2026-11-22T08:00:00Z"}

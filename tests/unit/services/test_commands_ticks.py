@@ -54,6 +54,13 @@ def test_state_follows_ticks_without_a_provider_call(provider: str) -> None:
     assert desk.order.operations == ()
 
 
+def test_order_is_polled_at_once_after_a_tick() -> None:
+    desk = desk_of("telesign")
+    desk.time += timedelta(seconds=1)
+    ticked = desk.commands.supply("order-1", tick("loa"), "ada")
+    assert (ticked.next_poll_at, ticked.wake_at) == (desk.time, desk.time)
+
+
 def test_repeated_tick_writes_nothing_and_a_tick_can_be_undone() -> None:
     desk = desk_of("telesign")
     ticked = desk.commands.supply("order-1", tick("loa", "kyc"), "ada")
@@ -117,3 +124,14 @@ def test_own_requirements_can_be_ticked_after_delivery() -> None:
     with pytest.raises(ProblemError) as error:
         desk.commands.supply("order-1", [Answer.model_validate({"requirement": "loa", "value": TEXT})], "ada")
     assert error.value.problem is Problem.ORDER_ENDED
+
+
+def test_order_that_delivered_nothing_takes_no_ticks() -> None:
+    desk = desk_of("callfire")
+    desk.carrier.snapshot = a_snapshot(AssetState.FAILED, phase=Phase.ENDED, lists_every_asset=False, sub_orders=())
+    before = desk.wake()
+    assert before.state is OrderState.FAILED
+    with pytest.raises(ProblemError) as error:
+        desk.commands.supply("order-1", tick("loa"), "ada")
+    assert error.value.problem is Problem.ORDER_ENDED
+    assert desk.order == before

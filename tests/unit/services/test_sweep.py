@@ -143,6 +143,31 @@ def test_unreadable_rows_do_not_block_the_sweep(monkeypatch: pytest.MonkeyPatch)
     assert max(read[order_id] for order_id in read if order_id != "healthy") == 1
 
 
+@pytest.mark.parametrize("now_there", [None, pending().with_(order_id="late", wake_at=None)])
+def test_order_that_is_no_longer_due_is_left_alone_although_the_index_shows_it(
+    monkeypatch: pytest.MonkeyPatch, now_there: Order | None
+) -> None:
+    desk = ADesk()
+    due(desk, "late", NOW)
+    monkeypatch.setattr(desk.store, "get", lambda order_id: now_there)
+    assert waker(desk).sweep() == 0
+    assert woken(desk) == []
+
+
+@pytest.mark.parametrize(("seconds", "is_woken"), [(60, True), (61, False)])
+def test_what_is_due_by_the_next_sweep_is_sent_now(seconds: int, *, is_woken: bool) -> None:
+    desk = ADesk()
+    due(desk, "soon", NOW + timedelta(seconds=seconds))
+    assert waker(desk).sweep() == is_woken
+
+
+def test_wake_that_was_lost_is_sent_again_at_the_very_end_of_its_patience() -> None:
+    desk = ADesk()
+    desk.store.orders["lost"] = due(desk, "lost", NOW - PATIENCE).with_(sweep_at=NOW)
+    assert waker(desk).sweep() == 1
+    assert woken(desk) == ["lost"]
+
+
 def test_failed_send_is_repeated_by_the_next_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
     desk = ADesk()
     for name in ("first", "second", "third"):
@@ -383,6 +408,22 @@ def test_stale_run_of_an_order_held_for_a_person_is_not_counted() -> None:
     for _ in range(MAX_FAILED_RUNS):
         place(desk, wake, redelivered=True)
     assert desk.order == held
+
+
+def test_erasure_leaves_the_next_poll_as_it_was() -> None:
+    desk = ADesk()
+    later = NOW + 3 * 60 * MINUTE
+    over = due(desk, "order-1", NOW, waiting=True).with_(
+        state=OrderState.CANCELLED,
+        ended_at=NOW,
+        erased_at=NOW,
+        erasures_due=(NOW,),
+        provider_order_id="po-1",
+        next_poll_at=later,
+    )
+    desk.store.orders["order-1"] = over
+    desk.syncer.handle({"wake": {"order_id": "order-1", "wake_at": instant_text(NOW)}})
+    assert (desk.order.erasures_due, desk.order.next_poll_at, desk.order.wake_at) == ((), later, later)
 
 
 def test_unpurchased_erased_order_is_not_woken_for_its_erasure() -> None:

@@ -221,8 +221,8 @@ def describe_moves(changes: list[Change], order: Order, rejected: set[Any], *, u
         if change.kind is ChangeKind.DEADLINE_MOVED:
             extended = str(change.data["deadline"]) > str(change.data["was"])
             asked = any(it.id == change.data["deadline_id"] and it.extensions for it in order.deadlines)
-            unannounced = unannounced and change.data["sub_order_id"] not in rejected
-            data = {**change.data, "extended": extended, "asked_for": asked, "unannounced": unannounced}
+            alone = change.data["sub_order_id"] not in rejected
+            data = {**change.data, "extended": extended, "asked_for": asked, "unannounced": unannounced and alone}
             change = change.with_(data=data)  # noqa: PLW2901 - the same change, with more data
         described.append(change)
     return described

@@ -147,6 +147,7 @@ class _Reader:
                     raise _UnreadError
                 return character, 1
             case "*" | "+" | "?" | "{" | "}" | "]":
+                # Behind a repetition: possessive in some dialects, repeated once more or wrong in others.
                 raise _UnreadError
         return _plain(ord(character)), 1 if character.isascii() else 2
 
@@ -168,9 +169,6 @@ class _Reader:
         self.at = found.end()
         if self._peek() == "?":  # as few as possible: of a whole text it makes no difference
             self.at += 1
-        if self._peek() and self._peek() in "*+?{":
-            # Possessive in some dialects, repeated once more or wrong in others.
-            raise _UnreadError
         least, more, most = found.groups()
         if least is None:
             return written + found[0], _bounded(size + 2)

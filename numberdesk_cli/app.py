@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Annotated
 
 from botocore.exceptions import BotoCoreError, ClientError
-from cyclopts import App, CycloptsError, Group, Parameter
+from cyclopts import App, CycloptsError, Group, MissingArgumentError, Parameter
 
 from numberdesk_cli.commands import answers, desk, orders, providers, running, setup, tools
 from numberdesk_cli.errors import DeskError, Exit, UsageError, failed
@@ -81,6 +81,15 @@ def launch(
     return result
 
 
+def _wrong_with(error: CycloptsError) -> str:
+    """Return what is wrong with a command line, in a sentence."""
+    argument = error.argument
+    # The library names the option even of an argument that is given by its place.
+    if isinstance(error, MissingArgumentError) and argument and argument.index is not None and not argument.tokens:
+        return f"{' '.join(error.command_chain or ())}: {argument.name.removeprefix('--').upper()} is missing"
+    return f"{error}".replace("\n", " ")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line, and return its exit code."""
     try:
@@ -91,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             result_action="return_value",
         )
     except CycloptsError as error:
-        Output().error(UsageError(f"{error}".replace("\n", " "), "Add --help to see what the command takes."))
+        Output().error(UsageError(_wrong_with(error), "Add --help to see what the command takes."))
         return Exit.USAGE
     except BrokenPipeError:
         # Whoever read the output has seen enough.

@@ -158,7 +158,7 @@ def overview(*, desk: Desk) -> int:
         return Exit.DONE
     for name, count in (
         ("open", view.open),
-        ("need a person", view.attention),
+        ("needs a person" if view.attention.count == 1 else "need a person", view.attention),
         ("with a deadline", view.with_deadline),
     ):
         desk.out.line(f"{_count(count)} {name}")
@@ -204,7 +204,7 @@ def vetting(
             ("HALF WITHIN", lambda it: _time(it.median_seconds)),
             ("NINE IN TEN WITHIN", lambda it: _time(it.p90_seconds)),
         ],
-        none="no vetting ended in that time",
+        none=f"no vetting ended in the last {wording.count(months, 'month')}",
     )
     return Exit.DONE
 

@@ -162,7 +162,10 @@ def test_wrong_command_line_sends_nothing(desk: Command, capsys: pytest.CaptureF
         ("orders list --stat pending", "--stat"),
         ("orders list --state lost", "lost"),
         ("orders frobnicate", "frobnicate"),
-        ("orders cancel", "order"),
+        ("orders cancel", "orders cancel: ORDER-ID is missing"),
+        ("numbers list", "numbers list: PROVIDER is missing"),
+        ("trigger telnyx", "trigger: EVENT is missing"),
+        ("orders list --state", "--state requires an argument"),
         ("acknowledge order-1 --for soon", "is not a duration"),
         ("orders resolve order-1", "exactly one answer"),
         ("requirements supply order-1 name --text a --date 2026-11-30", "exactly one value"),
@@ -229,9 +232,18 @@ def test_activity_shows_who_did_what_and_why(desk: Command) -> None:
     assert desk.json("activity --month 2026-10") == desk.json("activity --by arn:aws:iam::1:user/eve") == []
 
 
+def test_status_says_how_many_orders_need_a_person(desk: Command) -> None:
+    vetted(desk)
+    assert desk("status") == Exit.DONE
+    assert "1 needs a person" in desk.out
+    vetted(desk, "order-2")
+    assert desk("status") == Exit.DONE
+    assert "2 need a person" in desk.out
+
+
 def test_usual_time_of_vetting_is_shown_and_explained(desk: Command) -> None:
     assert desk("vetting") == Exit.DONE
-    assert "no vetting ended in that time" in desk.err
+    assert "no vetting ended in the last 3 months" in desk.err
     for number in range(ENOUGH):
         vetted(desk, f"order-{number}")
     desk.world.telnyx.supply("*")

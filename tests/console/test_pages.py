@@ -251,6 +251,8 @@ def test_order_says_why_it_is_so_and_what_can_be_done(busy: World, visitor: Visi
     assert "It was bought at Telnyx, which needs something before it delivers: 0 of 1 delivered." in text
     assert "It waits for values for its requirements" in text
     assert "1 requirement was rejected and needs another value" in text
+    # Addresses and documents have no length to keep to, only the name has one.
+    assert text.count("1 to 200 characters.") == 1
     assert "The register shows another name." in text
     assert "Requirement rejected" in text
     assert "by numberdesk (following)" in text

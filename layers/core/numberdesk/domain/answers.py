@@ -15,7 +15,7 @@ from numberdesk.domain.values import FileValue, Payload
 from numberdesk.domain.wording import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from pydantic import JsonValue
@@ -89,18 +89,25 @@ def apply(
     kept: dict[str, Payload] = {}
     more: list[Change] = []
     asked_of = {sub_order.id: sub_order for sub_order in order.sub_orders}
-    for sub_order_id in dict.fromkeys(requirement.sub_order_id for requirement in unanswered(order)):
-        order = _give(order, sub_order_id, answers, None, kept, more, now)
+    left: set[str] = set()
+    for sub_order_id, requirements in parts.grouped(unanswered(order)).items():
+        order, still = _give(order, requirements, answers, None, kept, more, now)
         sub_order = asked_of.get(sub_order_id)
-        if not any(each.sub_order_id == sub_order_id for each in unanswered(order)):
-            continue
-        if sub_order and sub_order.country and sub_order.number_type:
+        if still and sub_order and sub_order.country and sub_order.number_type:
             profile = profile_for(sub_order.country, sub_order.number_type)
             if profile is not None and profile.enabled:
-                order = _give(order, sub_order_id, profile.answers, profile, kept, more, now)
-    left = {requirement.sub_order_id for requirement in unanswered(order)}
+                order, still = _give(order, still, profile.answers, profile, kept, more, now)
+        if still:
+            left.add(sub_order_id)
+    supplied = {
+        (operation.sub_order_id, requirement_id)
+        for operation in order.operations
+        if operation.id in kept
+        for requirement_id in operation.requirement_ids
+    }
+    answered = parts.grouped(each for each in order.requirements if each.key in supplied)
     reported = [
-        _without(change, order, kept, notify=change.data["sub_order_id"] in left)
+        _without(change, answered.get(str(change.data["sub_order_id"]), []), notify=change.data["sub_order_id"] in left)
         if kept and change.kind is ChangeKind.REQUIREMENT_REQUESTED
         else change
         for change in changes
@@ -108,16 +115,8 @@ def apply(
     return Applied(order, kept, (*reported, *more))
 
 
-def _without(change: Change, order: Order, kept: Mapping[str, Payload], *, notify: bool) -> Change:
+def _without(change: Change, answered: Sequence[Requirement], *, notify: bool) -> Change:
     """Add to a request which of its requirements are answered, and notify people only if some are left."""
-    sub_order_id = change.data["sub_order_id"]
-    ids = {
-        requirement_id
-        for operation in order.operations
-        if operation.id in kept and operation.sub_order_id == sub_order_id
-        for requirement_id in operation.requirement_ids
-    }
-    answered = [each for each in order.requirements if each.sub_order_id == sub_order_id and each.id in ids]
     if not answered:
         return change
     data: dict[str, JsonValue] = {
@@ -130,21 +129,22 @@ def _without(change: Change, order: Order, kept: Mapping[str, Payload], *, notif
 
 def _give(
     order: Order,
-    sub_order_id: str,
+    requirements: Sequence[Requirement],
     answers: Sequence[Answer],
     profile: Profile | None,
     kept: dict[str, Payload],
     changes: list[Change],
     now: datetime,
-) -> Order:
+) -> tuple[Order, Sequence[Requirement]]:
+    """Answer requirements of one sub order, and return those that are left."""
     values = {
         requirement.id: value
-        for requirement in unanswered(order)
-        if requirement.sub_order_id == sub_order_id
-        and (value := answer_for(answers, requirement.id, requirement.name)) is not None
+        for requirement in requirements
+        if (value := answer_for(answers, requirement.id, requirement.name)) is not None
     }
     if not values or sum(operation.open for operation in order.operations) >= operations.MAX_OPEN:
-        return order
+        return order, requirements
+    sub_order_id = requirements[0].sub_order_id
     operation = Operation(
         id=operations.next_id(order),
         kind=OperationKind.SUPPLY,
@@ -167,4 +167,4 @@ def _give(
             "profile_version": profile.version,
         }
         changes.append(Change.of(ChangeKind.PROFILE_APPLIED, data))
-    return order
+    return order, [each for each in requirements if each.id not in values]

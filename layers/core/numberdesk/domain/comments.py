@@ -42,7 +42,7 @@ def fold(order: Order, snapshot: Snapshot, new: Sequence[CommentSeen], now: date
 def overdue(order: Order, now: datetime, patience: timedelta) -> Step:
     """Report comments that have waited for so long while the provider is unreadable: no poll may ever show the rejection."""
     due = [comment for comment in order.comments_waiting if now - comment.since >= patience]
-    left = tuple(comment for comment in order.comments_waiting if comment not in due)
+    left = tuple(comment for comment in order.comments_waiting if now - comment.since < patience)
     return order.with_(comments_waiting=left), _report(due)
 
 

@@ -34,16 +34,17 @@ def fold(order: Order, snapshot: Snapshot, now: datetime) -> Step:
     seen = {deadlines.sub_order_id: deadlines for deadlines in snapshot.deadlines}
     order, changes = follow_own(order, now)
     remaining = [deadline for deadline in order.deadlines if deadline.own]
-    theirs = [deadline for deadline in order.deadlines if not deadline.own]
+    theirs = parts.grouped(deadline for deadline in order.deadlines if not deadline.own)
+    watched = dict(order.watched)
     total, still_open = order.deadline_count, parts.has_open_numbers(order)
-    for sub_order_id in dict.fromkeys([*(deadline.sub_order_id for deadline in theirs), *seen]):
-        known = [deadline for deadline in theirs if deadline.sub_order_id == sub_order_id]
+    for sub_order_id in dict.fromkeys([*theirs, *seen]):
+        known = theirs.get(sub_order_id, [])
         ended, undelivered = parts.has_ended(order, sub_order_id), parts.undelivered(order, sub_order_id)
         kept = None
         if still_open and (sub_order_id in seen or ended):
             # Once it has ended nothing is due, whatever the provider shows.
             due = () if ended else seen[sub_order_id].values
-            order, total, kept = _stabilised(order, sub_order_id, known, dict(due), total, now, changes)
+            total, kept = _stabilised(watched, sub_order_id, known, dict(due), total, now, changes)
         if kept is not None:
             pass
         elif undelivered and not still_open:
@@ -60,7 +61,7 @@ def fold(order: Order, snapshot: Snapshot, now: datetime) -> Step:
         else:
             kept = [deadline.with_(unread_since=deadline.unread_since or now) for deadline in known]
         remaining += [_mark_missed(order, deadline, now, changes) for deadline in kept]
-    return order.with_(deadlines=tuple(remaining), deadline_count=total), changes
+    return order.with_(deadlines=tuple(remaining), deadline_count=total, watched=watched), changes
 
 
 def _watch_name(sub_order_id: str) -> str:
@@ -68,29 +69,29 @@ def _watch_name(sub_order_id: str) -> str:
 
 
 def _stabilised(
-    order: Order,
+    watched: dict[str, Watch],
     sub_order_id: str,
     known: list[Deadline],
     due: dict[datetime, int],
     total: int,
     now: datetime,
     changes: list[Change],
-) -> tuple[Order, int, list[Deadline] | None]:
+) -> tuple[int, list[Deadline] | None]:
     """Track a sub order's deadlines. If they are unstable, return the one that is kept; otherwise none."""
     shown, was = [instant_text(value) for value in due], [instant_text(each.value) for each in known]
-    order, watch, transition = steady.track(order, _watch_name(sub_order_id), was, shown, now)
+    watch, transition = steady.track(watched, _watch_name(sub_order_id), was, shown, now)
     if transition is Transition.STEADY:
         changes += steady.changes_for(transition, "deadline", {"sub_order_id": sub_order_id, "values": shown})
     if watch is None or not watch.unstable:
-        return order, total, None
+        return total, None
     if transition is Transition.UNSTABLE:
         total += not known
         kept = _become_unstable(sub_order_id, known, watch, due, total, now, changes)
     elif known:
-        order, kept = _follow_unstable(order, known[0], watch, due, now)
+        kept = _follow_unstable(watched, known[0], watch, due, now)
     else:
-        return order, total, []
-    return order, total, [kept]
+        return total, []
+    return total, [kept]
 
 
 def _possible_values(watch: Watch, now: datetime) -> list[datetime]:
@@ -127,8 +128,8 @@ def _become_unstable(
 
 
 def _follow_unstable(
-    order: Order, deadline: Deadline, watch: Watch, due: dict[datetime, int], now: datetime
-) -> tuple[Order, Deadline]:
+    watched: dict[str, Watch], deadline: Deadline, watch: Watch, due: dict[datetime, int], now: datetime
+) -> Deadline:
     """Set an unstable deadline to the earliest value that may be valid, without a report.
 
     If that value is later, because the earlier one passed or was not read for long, reminders restart, a few times a day.
@@ -138,13 +139,12 @@ def _follow_unstable(
     passed = deadline.value <= now and instant_text(deadline.value) in watch.shown
     if passed and not deadline.missed and MISSED not in deadline.fired:
         # It passed and the provider still shows it: that is reported before a later value replaces it.
-        return order, read
+        return read
     if values and values[0] > deadline.value:
-        order, again = steady.restart_reminders(order, _watch_name(deadline.sub_order_id), now)
-        if again:
-            return order, _next_version(read, values[0], read.numbers)
-        return order, read.with_(value=values[0], fired=tuple(dict.fromkeys((*deadline.fired, MISSED))), missed=False)
-    return order, read.with_(value=values[0]) if values else read
+        if steady.restart_reminders(watched, _watch_name(deadline.sub_order_id), now):
+            return _next_version(read, values[0], read.numbers)
+        return read.with_(value=values[0], fired=tuple(dict.fromkeys((*deadline.fired, MISSED))), missed=False)
+    return read.with_(value=values[0]) if values else read
 
 
 def _new(number: int, sub_order_id: str, value: datetime, numbers: int, now: datetime) -> Deadline:
@@ -217,10 +217,11 @@ def describe_moves(changes: list[Change], order: Order, rejected: set[Any], *, u
         unannounced: whether no webhook asked for this poll.
     """
     described = []
+    asked_for = {deadline.id for deadline in order.deadlines if deadline.extensions}
     for change in changes:
         if change.kind is ChangeKind.DEADLINE_MOVED:
             extended = str(change.data["deadline"]) > str(change.data["was"])
-            asked = any(it.id == change.data["deadline_id"] and it.extensions for it in order.deadlines)
+            asked = change.data["deadline_id"] in asked_for
             alone = change.data["sub_order_id"] not in rejected
             data = {**change.data, "extended": extended, "asked_for": asked, "unannounced": unannounced and alone}
             change = change.with_(data=data)  # noqa: PLW2901 - the same change, with more data

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 from numberdesk.domain import steady
 from numberdesk.domain.change import Change, because
@@ -11,7 +12,7 @@ from numberdesk.domain.statuses import OPEN_ASSETS, AssetState, ChangeKind, Oper
 from numberdesk.domain.steady import Transition
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from numberdesk.domain.change import Step
@@ -22,12 +23,28 @@ _FIRST = 20
 _OVER = ("open", "over")
 
 
+class _OfSubOrder(Protocol):
+    @property
+    def sub_order_id(self) -> str: ...
+
+
+T = TypeVar("T", bound=_OfSubOrder)
+
+
+def grouped(items: Iterable[T]) -> dict[str, list[T]]:
+    """Group items by their sub order, so that none is looked through for each sub order."""
+    groups: dict[str, list[T]] = defaultdict(list)
+    for item in items:
+        groups[item.sub_order_id].append(item)
+    return groups
+
+
 @dataclass(slots=True)
 class _Tally:
-    """Whether any number of a sub order is open, and whether any is cancelled or failed."""
+    """Whether any number of a sub order is open, and those that are cancelled or failed."""
 
     open: bool = False
-    gone: bool = False
+    gone: list[Asset] = field(default_factory=list)
 
 
 _Tallies: TypeAlias = "Mapping[str | None, _Tally]"
@@ -47,7 +64,8 @@ def _tallies(order: Order) -> _Tallies:
     for asset in assets:
         tally = made.setdefault(asset.sub_order_id, _Tally())
         tally.open = tally.open or asset.state in OPEN_ASSETS
-        tally.gone = tally.gone or asset.state in _GONE
+        if asset.state in _GONE:
+            tally.gone.append(asset)
     _known = ((assets, made), *_known[: _MAX_KNOWN - 1])
     return made
 
@@ -65,7 +83,7 @@ def is_open(order: Order, sub_order_id: str) -> bool:
 
 def undelivered(order: Order, sub_order_id: str) -> bool:
     """Whether a sub order has ended with some of its numbers cancelled or failed."""
-    return has_ended(order, sub_order_id) and _tallies(order)[sub_order_id].gone
+    return has_ended(order, sub_order_id) and bool(_tallies(order)[sub_order_id].gone)
 
 
 def has_open_numbers(order: Order) -> bool:
@@ -86,21 +104,20 @@ def fold(before: Order, order: Order, now: datetime, *, unannounced: bool) -> St
     if not has_open_numbers(order):
         # The end of the whole order is reported instead.
         return order, changes
+    missed = {deadline.sub_order_id for deadline in order.deadlines if deadline.value <= now}
+    watched = dict(order.watched)
     for sub_order in order.sub_orders:
         was, ended = undelivered(before, sub_order.id), undelivered(order, sub_order.id)
-        order, watch, transition = steady.track(
-            order, f"part/{sub_order.id}", [_OVER[was]], [_OVER[ended]], now, begins=was
-        )
+        watch, transition = steady.track(watched, f"part/{sub_order.id}", [_OVER[was]], [_OVER[ended]], now, begins=was)
         changes += steady.changes_for(transition, "sub_order", {"sub_order_id": sub_order.id, "values": [*_OVER]})
         unstable = watch is not None and watch.unstable
         if ended and not unstable and (transition is Transition.STEADY or not has_ended(before, sub_order.id)):
-            changes.append(_ended(order, sub_order.id, now, unannounced=unannounced))
-    return order, changes
+            changes.append(_ended(order, sub_order.id, missed=sub_order.id in missed, unannounced=unannounced))
+    return order.with_(watched=watched), changes
 
 
-def _ended(order: Order, sub_order_id: str, now: datetime, *, unannounced: bool) -> Change:
-    gone = [asset for asset in order.assets if asset.sub_order_id == sub_order_id and asset.state in _GONE]
-    missed = any(deadline.value <= now for deadline in order.deadlines if deadline.sub_order_id == sub_order_id)
+def _ended(order: Order, sub_order_id: str, *, missed: bool, unannounced: bool) -> Change:
+    gone = _tallies(order)[sub_order_id].gone
     asked_for = next(
         (
             operation

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from numberdesk.domain import operations
+from numberdesk.domain import operations, parts
 from numberdesk.domain.change import Change
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import Deadline, Operation
@@ -12,7 +12,7 @@ from numberdesk.domain.request import parse_duration
 from numberdesk.domain.statuses import ChangeKind, OperationKind, RequirementState
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
     from datetime import datetime, timedelta
 
     from numberdesk.domain.change import Step
@@ -41,7 +41,9 @@ def unconfirmed_from(deadline: Deadline, unread_since: datetime, timings: Timing
     return unread_since + min(timings.unreadable_grace, (deadline.value - unread_since) / 2)
 
 
-def _extension_request(order: Order, deadline: Deadline, before: timedelta, now: datetime) -> Operation | None:
+def _extension_request(
+    order: Order, deadline: Deadline, owed: Sequence[Requirement], before: timedelta, now: datetime
+) -> Operation | None:
     """Return the request for an extension, if the order's policy makes one at this reminder; none otherwise."""
     policy = order.request.extension
     if policy is None or deadline.own or before > parse_duration(policy.before):
@@ -50,7 +52,7 @@ def _extension_request(order: Order, deadline: Deadline, before: timedelta, now:
     if max(order.extensions.get(deadline.sub_order_id, 0), deadline.extensions) >= policy.most:
         return None
     full = sum(operation.open for operation in order.operations) >= operations.MAX_OPEN
-    if full or not owed_for(order, deadline) or being_extended(order, deadline.sub_order_id):
+    if full or not owed or being_extended(order, deadline.sub_order_id):
         return None
     return Operation(
         id=operations.next_id(order),
@@ -75,12 +77,6 @@ def being_extended(order: Order, sub_order_id: str) -> bool:
     )
 
 
-def owed_for(order: Order, deadline: Deadline) -> list[Requirement]:
-    """Return the requirements that are owed by a deadline."""
-    of_deadline = (deadline.sub_order_id, deadline.own)
-    return [it for it in order.requirements if (it.sub_order_id, it.own) == of_deadline and it.state in _OWED]
-
-
 def remind(order: Order, now: datetime, timings: Timings) -> Step:
     """Fire due reminders: of each deadline that has not passed, only the most urgent.
 
@@ -89,6 +85,7 @@ def remind(order: Order, now: datetime, timings: Timings) -> Step:
     """
     changes: list[Change] = []
     deadlines = []
+    requirements = parts.grouped(order.requirements)
     for deadline in order.deadlines:
         due = [(before, text) for text, before, at in reminders(order, deadline) if at <= now]
         waits = deadline.unread_since is not None and now < unconfirmed_from(deadline, deadline.unread_since, timings)
@@ -96,9 +93,10 @@ def remind(order: Order, now: datetime, timings: Timings) -> Step:
             deadlines.append(deadline)
             continue
         before, text = min(due)
-        operation = _extension_request(order, deadline, before, now)
+        of_part = requirements.get(deadline.sub_order_id, [])
+        owed = [it for it in of_part if it.own == deadline.own and it.state in _OWED]
+        operation = _extension_request(order, deadline, owed, before, now)
         asking = operation is not None or being_extended(order, deadline.sub_order_id)
-        owed = owed_for(order, deadline)
         changes.append(
             Change.of(
                 ChangeKind.DEADLINE_APPROACHING,
@@ -119,8 +117,8 @@ def remind(order: Order, now: datetime, timings: Timings) -> Step:
                 comment_ids=tuple(
                     dict.fromkeys(
                         comment_id
-                        for requirement in order.requirements
-                        if requirement.sub_order_id == deadline.sub_order_id and requirement.state.value == "rejected"
+                        for requirement in of_part
+                        if requirement.state is RequirementState.REJECTED
                         for comment_id in requirement.comment_ids
                     )
                 ),

@@ -17,12 +17,13 @@ from numberdesk.domain.statuses import ChangeKind, Phase, RequirementState
 from numberdesk.domain.steady import Transition
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from numberdesk.domain.change import Step
-    from numberdesk.domain.order import Order
+    from numberdesk.domain.order import Order, Watch
     from numberdesk.domain.settings import Timings
-    from numberdesk.domain.snapshot import RequirementSeen
+    from numberdesk.domain.snapshot import CommentSeen, RequirementSeen
 
 _NEAR = timedelta(hours=2)
 """How long before a rejection was first seen its reason may have been written: a poll can be an hour late."""
@@ -44,42 +45,40 @@ def fold(order: Order, snapshot: Snapshot, now: datetime, timings: Timings) -> S
     deadline, so that people get one message with everything; until then it asks for further polls.
     """
     known = {requirement.key: requirement for requirement in order.requirements}
-    merged = dict(known)
+    merged, watched = dict(known), dict(order.watched)
     transitions: dict[tuple[Transition, str], list[str]] = defaultdict(list)
     for seen in snapshot.requirements:
         key = (seen.sub_order_id, seen.id)
-        order, stable, transition = _stabilised(order, known.get(key), seen, now)
+        stable, transition = _stabilised(watched, known.get(key), seen, now)
         merged[key] = _merge(known.get(key), stable, now)
         transitions[transition, seen.sub_order_id].append(merged[key].label)
     # Nothing can be supplied to a sub order that has ended: its end is reported, and no rejection.
     merged = {
         key: it.with_(notified=True) if parts.has_ended(order, it.sub_order_id) else it for key, it in merged.items()
     }
-    order = order.with_(requirements=tuple(merged.values()))
+    order = order.with_(requirements=tuple(merged.values()), watched=watched)
     changes: list[Change] = []
     for (transition, sub_order_id), labels in transitions.items():
         data = {"sub_order_id": sub_order_id, "requirements": labels[:20]}
         changes += steady.changes_for(transition, "requirements", data)
-    for sub_order_id in dict.fromkeys(each.sub_order_id for each in merged.values()):
-        order, more = _report(order, sub_order_id, known, snapshot, now, timings)
-        changes += more
-    return order, changes
+    order, more = _report(order, order.requirements, known, snapshot, now, timings)
+    return order, [*changes, *more]
 
 
 def _stabilised(
-    order: Order, known: Requirement | None, seen: RequirementSeen, now: datetime
-) -> tuple[Order, RequirementSeen, Transition]:
+    watched: dict[str, Watch], known: Requirement | None, seen: RequirementSeen, now: datetime
+) -> tuple[RequirementSeen, Transition]:
     """Return what a poll read of a requirement. If its state is unstable, the state that needs most from people replaces it."""
     if known is None or seen.state not in _RANK:
-        return order, seen, Transition.NONE
+        return seen, Transition.NONE
     # A flicker goes back at some time; steady progress needs no watch.
     begins = known.state in _RANK and _RANK[seen.state] < _RANK[known.state]
     name = f"requirement/{seen.sub_order_id}/{seen.id}"
-    order, watch, transition = steady.track(order, name, [known.state.value], [seen.state.value], now, begins=begins)
+    watch, transition = steady.track(watched, name, [known.state.value], [seen.state.value], now, begins=begins)
     if watch is not None and watch.unstable:
         states = [state for state in _RANK if state.value in watch.recent]
         seen = replace(seen, state=states[0])
-    return order, seen, transition
+    return seen, transition
 
 
 def overdue(order: Order, now: datetime, timings: Timings) -> Step:
@@ -87,29 +86,24 @@ def overdue(order: Order, now: datetime, timings: Timings) -> Step:
 
     The reason follows as a comment once it can be read.
     """
-    changes: list[Change] = []
     known = {requirement.key: requirement for requirement in order.requirements}
     nothing = Snapshot(order.provider_order_id or "", Phase.UNKNOWN, "")
-    for sub_order_id in dict.fromkeys(each.sub_order_id for each in order.requirements if not each.notified):
-        waiting = [each for each in order.requirements if each.sub_order_id == sub_order_id and not each.notified]
-        if now - min(each.rejected_at or now for each in waiting) >= timings.unreadable_grace:
-            order, more = _report(order, sub_order_id, known, nothing, now, timings)
-            changes += more
-    return order, changes
+    waited_long = {
+        each.sub_order_id
+        for each in order.requirements
+        if not each.notified and now - (each.rejected_at or now) >= timings.unreadable_grace
+    }
+    of_them = [each for each in order.requirements if each.sub_order_id in waited_long]
+    return _report(order, of_them, known, nothing, now, timings)
 
 
-def _reasons(order: Order, sub_order_id: str, snapshot: Snapshot, rejected_at: datetime) -> tuple[str, ...]:
-    """Find the comments that may give the reason: reviewers' comments on this sub order, not given as a reason before.
+def _reasons(comments: Sequence[CommentSeen], rejected_at: datetime) -> tuple[str, ...]:
+    """Find the comments that may give the reason, in the reviewers' `comments` on this sub order that gave none before.
 
     The provider links no comment to a requirement. Comments from about the time when the rejection was first seen are preferred.
     More than one is a guess: all are returned, up to a bound, the latest last.
     """
-    notified = set(order.comments_notified)
-    candidates = [
-        comment
-        for comment in sorted(snapshot.comments, key=lambda comment: comment.at)
-        if comment.by_provider and comment.sub_order_id == sub_order_id and comment.id not in notified
-    ]
+    candidates = sorted(comments, key=lambda comment: comment.at)
     near = [comment for comment in candidates if comment.at >= rejected_at - _NEAR]
     return tuple(comment.id for comment in (near or candidates)[-MAX_REASONS:])
 
@@ -137,50 +131,55 @@ def _merge(known: Requirement | None, seen: RequirementSeen, now: datetime) -> R
 
 def _report(
     order: Order,
-    sub_order_id: str,
-    known: dict[tuple[str, str], Requirement],
+    requirements: Sequence[Requirement],
+    known: Mapping[tuple[str, str], Requirement],
     snapshot: Snapshot,
     now: datetime,
     timings: Timings,
 ) -> Step:
-    """Report what changed of a sub order's requirements; `known` holds them as they were before the poll."""
-    current = [requirement for requirement in order.requirements if requirement.sub_order_id == sub_order_id]
-
-    def entered(state: RequirementState) -> list[Requirement]:
-        return [it for it in current if it.state is state and (it.key not in known or known[it.key].state is not state)]
-
+    """Report what changed of these requirements, by sub order; `known` holds them as they were before the poll."""
+    deadlines = parts.grouped(it for it in order.deadlines if not it.missed)
+    notified = set(order.comments_notified)
+    comments = parts.grouped(it for it in snapshot.comments if it.by_provider and it.id not in notified)
+    read = dict.fromkeys((it.sub_order_id for it in snapshot.deadlines), True)
+    read |= dict.fromkeys(snapshot.unread_deadlines, False)
     changes: list[Change] = []
-    deadlines = [it.value for it in order.deadlines if it.sub_order_id == sub_order_id and not it.missed]
-    read = True if any(deadline.sub_order_id == sub_order_id for deadline in snapshot.deadlines) else None
-    read = False if sub_order_id in snapshot.unread_deadlines else read
-    earliest = min(deadlines, default=None)
-    until = {"deadline": instant_text(earliest) if earliest else None, "deadlines_read": read}
-    requested = entered(RequirementState.AWAITING_VALUE)
-    if requested and not parts.has_ended(order, sub_order_id):
-        asked = {**_described(sub_order_id, requested), **until}
-        changes.append(Change.of(ChangeKind.REQUIREMENT_REQUESTED, asked, notify=True))
-    if approved := entered(RequirementState.APPROVED):
-        changes.append(Change.of(ChangeKind.REQUIREMENT_APPROVED, _described(sub_order_id, approved)))
-    unreported = [requirement for requirement in current if not requirement.notified]
-    if not unreported:
-        return order, changes
-    rejected_at = min(requirement.rejected_at or now for requirement in unreported)
-    reasons = _reasons(order, sub_order_id, snapshot, rejected_at)
-    if not (reasons and deadlines) and now - rejected_at < timings.rejection_grace:
-        polls = {*order.hint_polls, *(now + pause for pause in timings.hint_polls if now + pause > now)}
-        return order.with_(hint_polls=tuple(sorted(polls))[:MAX_HINT_POLLS]), changes
-    rejected = {
-        **_described(sub_order_id, unreported),
-        **until,
-        "comment_ids": list(reasons),
-        "reason_is_certain": len(reasons) == 1 and len(unreported) == 1,
-    }
-    changes.append(Change.of(ChangeKind.REQUIREMENT_REJECTED, rejected, notify=True, comment_ids=reasons))
-    order = order.with_requirements(
-        {requirement.key for requirement in unreported},
-        lambda requirement: requirement.with_(notified=True, comment_ids=reasons),
-    )
-    return order.with_(comments_notified=(*order.comments_notified, *reasons)), changes
+    reasons: dict[tuple[str, str], tuple[str, ...]] = {}
+    given: list[str] = []
+    polls = set(order.hint_polls)
+    for sub_order_id, current in parts.grouped(requirements).items():
+        new = [it for it in current if it.key not in known or known[it.key].state is not it.state]
+        earliest = min((it.value for it in deadlines[sub_order_id]), default=None)
+        until = {
+            "deadline": instant_text(earliest) if earliest else None,
+            "deadlines_read": read.get(sub_order_id),
+        }
+        requested = [it for it in new if it.state is RequirementState.AWAITING_VALUE]
+        if requested and not parts.has_ended(order, sub_order_id):
+            asked = {**_described(sub_order_id, requested), **until}
+            changes.append(Change.of(ChangeKind.REQUIREMENT_REQUESTED, asked, notify=True))
+        if approved := [it for it in new if it.state is RequirementState.APPROVED]:
+            changes.append(Change.of(ChangeKind.REQUIREMENT_APPROVED, _described(sub_order_id, approved)))
+        unreported = [it for it in current if not it.notified]
+        if not unreported:
+            continue
+        rejected_at = min(it.rejected_at or now for it in unreported)
+        because = _reasons(comments[sub_order_id], rejected_at)
+        if not (because and earliest) and now - rejected_at < timings.rejection_grace:
+            polls |= {now + pause for pause in timings.hint_polls if now + pause > now}
+            continue
+        rejected = {
+            **_described(sub_order_id, unreported),
+            **until,
+            "comment_ids": list(because),
+            "reason_is_certain": len(because) == 1 and len(unreported) == 1,
+        }
+        changes.append(Change.of(ChangeKind.REQUIREMENT_REJECTED, rejected, notify=True, comment_ids=because))
+        reasons |= {it.key: because for it in unreported}
+        given += because
+    order = order.with_requirements(reasons.keys(), lambda it: it.with_(notified=True, comment_ids=reasons[it.key]))
+    hint_polls = tuple(sorted(polls))[:MAX_HINT_POLLS] if polls != set(order.hint_polls) else order.hint_polls
+    return order.with_(hint_polls=hint_polls, comments_notified=(*order.comments_notified, *given)), changes
 
 
 def _described(sub_order_id: str, requirements: list[Requirement]) -> dict[str, object]:

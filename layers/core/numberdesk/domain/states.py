@@ -46,7 +46,9 @@ def settle_flickering(order: Order, state: OrderState, now: datetime) -> tuple[O
     """Keep an open order whose state flickers at `action_required`."""
     if not {state, order.state} <= FOLLOWED:
         return order, state, []
-    order, watch, transition = steady.track(order, "state", [order.state.value], [state.value], now)
+    watched = dict(order.watched)
+    watch, transition = steady.track(watched, "state", [order.state.value], [state.value], now)
+    order = order.with_(watched=watched)
     if watch is not None and watch.unstable:
         state = OrderState.ACTION_REQUIRED
     states = [each.value for each in sorted(FOLLOWED)]
@@ -64,7 +66,8 @@ def defer_unread_end(
     over = state in ENDED or snapshot.over
     unread = snapshot.assets_unread and over and state is not OrderState.COMPLETED
     was = order.delivery_unread
-    order, watch, transition = steady.track(order, "delivery", [_READ[was]], [_READ[unread]], now, begins=was)
+    watched = dict(order.watched)
+    watch, transition = steady.track(watched, "delivery", [_READ[was]], [_READ[unread]], now, begins=was)
     changes = steady.changes_for(transition, "delivery", {"values": [*_READ]})
     unread = unread or (watch is not None and watch.unstable and over and state is not OrderState.COMPLETED)
     if unread and not was:
@@ -77,7 +80,8 @@ def defer_unread_end(
             "unread_count": len(unknown),
         }
         changes.append(Change.of(ChangeKind.DELIVERY_UNREAD, data, notify=True))
-    return order.with_(delivery_unread=unread), OrderState.ACTION_REQUIRED if unread else state, changes
+    order = order.with_(delivery_unread=unread, watched=watched)
+    return order, OrderState.ACTION_REQUIRED if unread else state, changes
 
 
 def fold_ended(order: Order, snapshot: Snapshot, now: datetime) -> Step:
@@ -87,13 +91,14 @@ def fold_ended(order: Order, snapshot: Snapshot, now: datetime) -> Step:
     now_delivered, was_delivered = _delivered(merged), _delivered(order.assets)
     state, _ = derive(fresh, snapshot, order.ended_at or order.updated_at)
     was, shown = _outcome(order.state, was_delivered), _outcome(state, now_delivered)
-    watched, watch, transition = steady.track(order, "outcome", [was], [shown], now)
+    watched = dict(order.watched)
+    watch, transition = steady.track(watched, "outcome", [was], [shown], now)
+    order, fresh = order.with_(watched=watched), fresh.with_(watched=watched)
     values = [each.partition(" ")[0] for each in watch.recent] if watch else []
     data: dict[str, object] = {"recorded": order.state.value, "shown": state.value, "values": values}
     changes = steady.changes_for(transition, "outcome", data)
     if watch is not None and watch.unstable:
-        return watched, changes
-    fresh, order = fresh.with_(watched=watched.watched), watched
+        return order, changes
     if state is order.state or {state, order.state} <= _NOTHING_DELIVERED:
         if now_delivered != was_delivered:
             added, removed = now_delivered - was_delivered, was_delivered - now_delivered

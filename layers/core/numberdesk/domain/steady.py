@@ -43,15 +43,21 @@ class Transition(Enum):
 
 
 def track(
-    order: Order, name: str, was: Collection[str], shown: Collection[str], now: datetime, *, begins: bool = True
-) -> tuple[Order, Watch | None, Transition]:
+    watched: dict[str, Watch],
+    name: str,
+    was: Collection[str],
+    shown: Collection[str],
+    now: datetime,
+    *,
+    begins: bool = True,
+) -> tuple[Watch | None, Transition]:
     """Record what a poll read of one watched value.
 
     Only a new value that replaces another counts as a move. Values that only appear or only disappear are progress: the numbers of
     a sub order get deadlines of their own, or are approved, one by one.
 
     Args:
-        order: the order, with its earlier watches.
+        watched: a copy of the order's watches. It is changed in place: a copy for each value would cost the square of the values.
         name: the name of the watched value, unique in the order.
         was: the values on record.
         shown: the values read.
@@ -59,19 +65,19 @@ def track(
         begins: whether a change here may start a watch.
 
     Returns:
-        The order, its watch on the value if there is one, and whether this read made the value unstable or steady.
+        The watch on the value if there is one, and whether this read made the value unstable or steady.
     """
-    watch = order.watched.get(name)
+    watch = watched.get(name)
     if watch is None:
         if not begins or set(was) <= set(shown):
-            return order, None, Transition.NONE
+            return None, Transition.NONE
         watch = Watch(shown=tuple(sorted(was)), since=now, began=now, recent=dict.fromkeys(was, now))
     last, current, transition = set(watch.shown), set(shown), Transition.NONE
     fields = watch.model_dump()
     if now - watch.began >= WINDOW and not watch.unstable:
         if last == current:
-            others = {each: it for each, it in order.watched.items() if each != name}
-            return order.with_(watched=others), None, Transition.NONE
+            watched.pop(name, None)
+            return None, Transition.NONE
         fields |= {"began": now, "moves": 0}
     recent = {value: at for value, at in watch.recent.items() if at > now - WINDOW} | dict.fromkeys(shown, now)
     if last == current:
@@ -89,11 +95,8 @@ def track(
             fields |= {"unstable": True, "reminder_restarts": (now,)}
             transition = Transition.UNSTABLE
     updated = Watch.model_validate(fields | {"recent": _latest(recent)})
-    return _with_watch(order, name, updated), updated, transition
-
-
-def _with_watch(order: Order, name: str, watch: Watch) -> Order:
-    return order.with_(watched={**order.watched, name: watch})
+    watched[name] = updated
+    return updated, transition
 
 
 def _latest(recent: dict[str, datetime]) -> dict[str, datetime]:
@@ -102,13 +105,14 @@ def _latest(recent: dict[str, datetime]) -> dict[str, datetime]:
     return {value: at for value, at in recent.items() if value in latest or value == min(recent)}
 
 
-def restart_reminders(order: Order, name: str, now: datetime) -> tuple[Order, bool]:
+def restart_reminders(watched: dict[str, Watch], name: str, now: datetime) -> bool:
     """Record a restart of an unstable deadline's reminders, if one is allowed: a few times a day."""
-    watch = order.watched[name]
+    watch = watched[name]
     restarts = tuple(at for at in watch.reminder_restarts if at > now - WINDOW)
     if len(restarts) >= MAX_MOVES:
-        return order, False
-    return _with_watch(order, name, watch.with_(reminder_restarts=(*restarts, now))), True
+        return False
+    watched[name] = watch.with_(reminder_restarts=(*restarts, now))
+    return True
 
 
 def restart_cadence(order: Order, now: datetime) -> tuple[Order, bool]:
@@ -118,7 +122,7 @@ def restart_cadence(order: Order, now: datetime) -> tuple[Order, bool]:
         watch = Watch(since=now, began=now)
     if watch.moves >= MAX_RESTARTS:
         return order, False
-    return _with_watch(order, _POLLS, watch.with_(moves=watch.moves + 1)), True
+    return order.with_(watched={**order.watched, _POLLS: watch.with_(moves=watch.moves + 1)}), True
 
 
 def changes_for(transition: Transition, what: str, data: Mapping[str, object], *, notify: bool = True) -> list[Change]:

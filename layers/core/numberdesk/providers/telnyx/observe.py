@@ -62,6 +62,7 @@ class Poll:
         self._reader = Reader()
         self._budget = Budget(api, self._reader, order.version)
         self._requirements = Requirements(order, self._reader, self._budget)
+        self._comments_seen = frozenset(order.comments_seen)
         self._parts_unseen = False
         """Whether the order has sub orders that this poll did not see."""
         self._shown: dict[str, Fields] = {}
@@ -391,8 +392,7 @@ class Poll:
 
     def _all_seen(self, page: Sequence[object]) -> bool:
         """Return whether every comment of a page is recorded; so are those of later pages, which are older."""
-        seen = set(self._order.comments_seen)
-        return all(identifier(fields(row).get("id")) in seen for row in page)
+        return all(identifier(fields(row).get("id")) in self._comments_seen for row in page)
 
 
 def _countries(order: Order) -> tuple[str, ...]:

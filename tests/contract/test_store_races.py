@@ -80,8 +80,10 @@ class Between:
         return [request for name, request in self.calls if name == operation]
 
     def written(self) -> list[str]:
-        """Return what the last transaction wrote, as `Put NUMBERS#0000`."""
-        [*_, request] = self.named("TransactWriteItems")
+        """Return what the last commit wrote, as `Put NUMBERS#0000`."""
+        [*_, (operation, request)] = [call for call in self.calls if call[0] in ("TransactWriteItems", "PutItem")]
+        if operation == "PutItem":
+            request = {"TransactItems": [{"Put": request}]}
         keys = [
             (what, unmarshal(write.get("Item") or write["Key"])["sk"])
             for each in request["TransactItems"]
@@ -200,7 +202,7 @@ def test_numbers_are_read_over_several_responses(
 
 
 @pytest.mark.parametrize("mine", [AssetState.UNDER_REVIEW, AssetState.UNKNOWN])
-@pytest.mark.parametrize("comes", ["BatchWriteItem", "TransactWriteItems"])
+@pytest.mark.parametrize("comes", ["BatchWriteItem", "PutItem"])
 def test_of_two_writers_that_write_ahead_one_wins_completely(
     store: Table, between: Between, comes: str, mine: AssetState
 ) -> None:
@@ -238,7 +240,7 @@ def test_pages_written_ahead_for_the_next_version_are_not_removed(store: Table, 
 @pytest.mark.parametrize("few", [True, False])
 def test_leftovers_of_a_crash_are_ignored_and_removed(store: Table, between: Between, *, few: bool) -> None:
     before = changed(create(store), store=store, assets=many())
-    between.before("TransactWriteItems", crash)
+    between.before("PutItem", crash)
     with pytest.raises(CrashError):
         changed(before, store=store, assets=many(AssetState.UNKNOWN))
     other = Table(store._client, "orders")
@@ -346,7 +348,7 @@ def test_transaction_with_a_conflict_is_repeated(store: Table, between: Between)
     patient = Table(store._client, "orders", pause=waited.append)
     order = create(store)
     between.before("TransactWriteItems", *[canceled(store, "None", "TransactionConflict")] * 5)
-    after = changed(order, store=patient, waiting_for="something")
+    after = changed(order, store=patient, waiting_for="something", assets=numbers(1))
     assert store.get("order-1") == after
     assert len(waited) == 5
     assert all(0 <= pause < 1 for pause in waited)
@@ -358,8 +360,35 @@ def test_transaction_that_keeps_conflicting_is_a_conflict(store: Table, between:
     order = create(store)
     between.before("TransactWriteItems", *[canceled(store, "None", "TransactionConflict")] * 9)
     with pytest.raises(ConflictError):
-        changed(order, store=patient, waiting_for="something")
+        changed(order, store=patient, waiting_for="something", assets=numbers(1))
     assert len(waited) == 5
+
+
+def test_one_item_alone_is_put_without_a_transaction(store: Table, between: Between) -> None:
+    order = create(store)
+    between.calls.clear()
+    after = changed(order, store=store, waiting_for="something")
+    assert store.get("order-1") == after
+    assert [name for name, _ in between.calls if name in ("TransactWriteItems", "PutItem")] == ["PutItem"]
+    between.before("PutItem", lambda: changed(after, store=Table(store._client, "orders"), waiting_for="first"))
+    with pytest.raises(ConflictError):
+        changed(after, store=store, waiting_for="second")
+    stored = store.get("order-1")
+    assert stored is not None
+    assert stored.waiting_for == "first"
+
+
+def test_one_item_that_keeps_meeting_transactions_is_a_conflict(store: Table, between: Between) -> None:
+    patient = Table(store._client, "orders", pause=lambda _: None)
+    order = create(store)
+
+    def meet() -> None:
+        raise ClientError({"Error": {"Code": "TransactionConflictException", "Message": ""}}, "PutItem")
+
+    between.before("PutItem", *[meet] * 1000)
+    with pytest.raises(ConflictError):
+        changed(order, store=patient, waiting_for="something")
+    assert store.get("order-1") == order
 
 
 @pytest.mark.parametrize(
@@ -377,7 +406,7 @@ def test_failed_transaction_is_not_repeated(
     between.calls.clear()
     between.before("TransactWriteItems", canceled(store, *codes))
     with pytest.raises(raised):
-        changed(order, store=store, waiting_for="something")
+        changed(order, store=store, waiting_for="something", assets=numbers(1))
     assert between.named("TransactWriteItems") == []
     assert store.get("order-1") == order
 

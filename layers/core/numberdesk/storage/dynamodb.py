@@ -325,7 +325,10 @@ class Dynamo:
         """Write all or nothing; return the error of the first condition that failed, or None.
 
         A transaction that only conflicted with others is retried: all placers check the gate and add to their account's sums.
+        One write alone needs no transaction, which costs twice as much.
         """
+        if len(writes) == 1:
+            return self._write_alone(writes[0])
         write_id = _sign(*(write.request for write in writes))
         items: Any = [{write.kind: {"TableName": self._name, **write.request}} for write in writes]
         for tries in range(1, _TRIES + 1):
@@ -346,6 +349,15 @@ class Dynamo:
             else:
                 break
         return None
+
+    def _write_alone(self, write: Write) -> Exception | None:
+        """Do one write; return the error of its failed condition, or None."""
+        try:
+            return None if self._write(write) else write.fails()
+        except ClientError as error:
+            if aws_errors.code(error) != "TransactionConflictException":
+                raise
+            return ConflictError()
 
     # Calls
 

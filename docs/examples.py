@@ -386,6 +386,9 @@ class Scene:
         """Accept a queue message and drop it: the history decides what is polled, and when."""
         return True
 
+    def send_all(self, messages: Sequence[tuple[dict[str, object], timedelta]]) -> list[bool]:
+        return [self.send(message, delay=delay) for message, delay in messages]
+
     def waiting(self) -> int:
         """Report empty queues."""
         return 0

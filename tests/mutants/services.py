@@ -359,7 +359,7 @@ MUTANTS = (
         "                except Exception as error:  # noqa: BLE001 - one row that cannot be read must not hold up all others\n                    swept.broken = error\n",
         "                except Exception:\n                    raise\n",
         "One row that cannot be read holds up all other wakes.",
-        ("unit/services/test_sweep.py::test_failed_send_is_repeated_by_the_next_sweep",),
+        ("unit/services/test_sweep.py::test_unreadable_rows_do_not_block_the_sweep",),
     ),
     Mutant(
         "wake-sent-again-while-on-its-way",

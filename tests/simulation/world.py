@@ -787,6 +787,14 @@ class _Queue:
         self.world.call_aws(f"sending to the {self.name} queue", lambda: self.world.put(self.name, body, pause))
         return True
 
+    def send_all(self, messages: Sequence[tuple[dict[str, object], timedelta]]) -> list[bool]:
+        def put() -> None:
+            for message, delay in messages:
+                self.world.put(self.name, json.dumps(message), delay)
+
+        self.world.call_aws(f"sending to the {self.name} queue", put)
+        return [True] * len(messages)
+
     def waiting(self) -> int:
         return self.world.call_aws(
             f"counting the {self.name} queue", lambda: sum(name == self.name for name, _ in self.world.visible())

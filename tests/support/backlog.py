@@ -81,6 +81,11 @@ class Sqs:
         message = {**request, "trace": self.trace.get()}
         self._at(request["DelaySeconds"] * SECOND, lambda: self._arrive(request["QueueUrl"], message))
 
+    def send_message_batch(self, **request: Any) -> dict[str, Any]:
+        for entry in request["Entries"]:
+            self.send_message(QueueUrl=request["QueueUrl"], **entry)
+        return {"Successful": [{"Id": entry["Id"]} for entry in request["Entries"]]}
+
     def get_queue_attributes(self, **request: Any) -> dict[str, Any]:
         return {"Attributes": {"ApproximateNumberOfMessages": str(len(self._visible[request["QueueUrl"]]))}}
 

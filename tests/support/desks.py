@@ -165,6 +165,9 @@ class _Queue:
         self.messages.append((message, delay, submitted_by))
         return True
 
+    def send_all(self, messages: Sequence[tuple[dict[str, object], timedelta]]) -> list[bool]:
+        return [self.send(message, delay=delay) for message, delay in messages]
+
     def waiting(self) -> int:
         return len(self.messages)
 

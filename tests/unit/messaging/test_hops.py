@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -88,3 +89,19 @@ def test_refused_message_keeps_its_first_sender() -> None:
     leave(token)
     assert (client.attribute("sender"), client.attribute("submitted_by")) == (STRANGER, "ada")
     assert client.sent[-1]["MessageBody"] == "body"
+
+
+def test_batch_says_of_each_message_whether_it_was_sent() -> None:
+    asked: list[dict[str, Any]] = []
+
+    class Batches:
+        def send_message_batch(self, **request: Any) -> dict[str, Any]:
+            asked.extend(request["Entries"])
+            return {"Successful": [{"Id": "2"}, {"Id": "0"}], "Failed": [{"Id": "1"}]}
+
+    client: Any = Batches()
+    messages: list[tuple[dict[str, object], timedelta]] = [
+        ({"wake": {}}, timedelta(seconds=seconds)) for seconds in (0, 1.5, 5000)
+    ]
+    assert SqsQueue(client, "url").send_all(messages) == [True, False, True]
+    assert [entry["DelaySeconds"] for entry in asked] == [0, 2, 900]

@@ -8,6 +8,7 @@ from contextlib import nullcontext, suppress
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
@@ -168,25 +169,34 @@ def test_wake_that_was_lost_is_sent_again_at_the_very_end_of_its_patience() -> N
     assert woken(desk) == ["lost"]
 
 
-def test_failed_send_is_repeated_by_the_next_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
-    desk = ADesk()
-    for name in ("first", "second", "third"):
-        due(desk, name, NOW)
-    send = desk.sync_queue.send
+@settings(max_examples=examples(30), deadline=None)
+@given(st.sets(st.integers(0, 24)), st.sets(st.integers(0, 2)))
+def test_wakes_that_were_not_sent_are_sent_by_the_next_sweep(refused: set[int], broken: set[int]) -> None:
+    desk, calls = ADesk(), []
+    names = [f"order-{index:02}" for index in range(25)]
+    for index, name in enumerate(names):
+        due(desk, name, NOW - timedelta(seconds=25 - index))
+    send_all = desk.sync_queue.send_all
 
-    def fails(message: dict[str, Any], **options: Any) -> bool:
-        if message["wake"]["order_id"] == "second":
+    def fails(messages: list[tuple[dict[str, Any], timedelta]]) -> list[bool]:
+        calls.append([message["wake"]["order_id"] for message, _ in messages])
+        if len(calls) - 1 in broken:
             raise ConnectionError
-        return send(message, **options)
+        accepted = [names.index(order_id) not in refused for order_id in calls[-1]]
+        send_all([each for each, is_sent in zip(messages, accepted, strict=True) if is_sent])
+        return accepted
 
-    with monkeypatch.context() as patch:
-        patch.setattr(desk.sync_queue, "send", fails)
-        with pytest.raises(ConnectionError):
-            waker(desk).sweep()
-    assert woken(desk) == ["first", "third"]
+    with (
+        mock.patch.object(desk.sync_queue, "send_all", fails),
+        pytest.raises(ConnectionError) if broken else nullcontext(),
+    ):
+        waker(desk).sweep()
+    assert calls == [names[:10], names[10:20], names[20:]], "ten at a time, the longest overdue first"
+    first = woken(desk)
+    assert first == [name for index, name in enumerate(names) if index not in refused and index // 10 not in broken]
     desk.time += MINUTE
-    assert waker(desk).sweep() == 1
-    assert woken(desk) == ["second"]
+    assert waker(desk).sweep() == len(names) - len(first)
+    assert woken(desk) == [name for name in names if name not in first]
 
 
 def test_wake_not_sent_ahead_is_sent_by_the_sweep_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

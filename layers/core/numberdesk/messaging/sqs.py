@@ -140,18 +140,39 @@ class SqsQueue:
         hops = 0 if before is None else before.hops + 1
         if may_drop and hops > MAX_HOPS:
             return False
-        seconds = math.ceil(max(min(delay or timedelta(0), _MAX_DELAY), timedelta(0)).total_seconds())
         self._client.send_message(
             QueueUrl=self._url,
             MessageBody=json_text(message if submitted_by is not None else MESSAGES.mark(message)),
-            DelaySeconds=seconds,
+            DelaySeconds=_delay_seconds(delay),
             MessageAttributes=_attributes(submitted_by=submitted_by, hops=str(hops or "")),
         )
         return True
 
+    def send_all(self, messages: Sequence[tuple[dict[str, object], timedelta]]) -> list[bool]:
+        before = _in_hand.get()
+        hops = "" if before is None else str(before.hops + 1)
+        answer = self._client.send_message_batch(
+            QueueUrl=self._url,
+            Entries=[
+                {
+                    "Id": str(index),
+                    "MessageBody": json_text(MESSAGES.mark(message)),
+                    "DelaySeconds": _delay_seconds(delay),
+                    "MessageAttributes": _attributes(hops=hops),
+                }
+                for index, (message, delay) in enumerate(messages)
+            ],
+        )
+        sent = {entry["Id"] for entry in answer.get("Successful", [])}
+        return [str(index) in sent for index in range(len(messages))]
+
     def waiting(self) -> int:
         found = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=["ApproximateNumberOfMessages"])
         return int(found["Attributes"]["ApproximateNumberOfMessages"])
+
+
+def _delay_seconds(delay: timedelta | None) -> int:
+    return math.ceil(max(min(delay or timedelta(0), _MAX_DELAY), timedelta(0)).total_seconds())
 
 
 class SqsReceived:

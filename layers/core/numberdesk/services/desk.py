@@ -78,18 +78,23 @@ def what_broke(error: BaseException) -> dict[str, Any]:
     }
 
 
+def wake_of(order: Order, now: datetime) -> tuple[dict[str, object], timedelta]:
+    """Return the message that wakes an order, and the delay until it is due."""
+    at = order.wake_at or order.received_at
+    return {"wake": {"order_id": order.order_id, "wake_at": instant_text(at)}}, max(at - now, timedelta(0))
+
+
 def send_wake(store: Wakes, order: Order, order_queue: Queue, sync_queue: Queue, now: datetime) -> None:
     """Wake an order when it is due: a received one by the order queue, any other by the sync queue.
 
     The wake carries the row's `wake_at` and is dropped if that has moved by the time it arrives. One that cannot be sent is left
     to the sweep: a new chain of messages begins there.
     """
-    at = order.wake_at or order.received_at
-    wake: dict[str, object] = {"order_id": order.order_id, "wake_at": instant_text(at)}
+    message, delay = wake_of(order, now)
     queue = order_queue if order.state is OrderState.RECEIVED else sync_queue
     is_sent = False
     try:
-        is_sent = queue.send({"wake": wake}, delay=max(at - now, timedelta(0)), may_drop=True)
+        is_sent = queue.send(message, delay=delay, may_drop=True)
     finally:
         if not is_sent and order.sweep_at is not None:
             store.hand_out(order, None)

@@ -240,6 +240,10 @@ class Files(Protocol):
         """Give the key of every file whose key begins so."""
 
 
+BATCH = 10
+"""Most messages that are sent in one call (SendMessageBatch)."""
+
+
 class Queue(Protocol):
     """Sends messages to one queue."""
 
@@ -256,6 +260,9 @@ class Queue(Protocol):
         `submitted_by` goes with it as an attribute: the principal for whom it is sent. `may_drop`: the sweep sees to it as well,
         within a minute. Such a message is not sent where too many led to it, one to the next: AWS would stop the chain.
         """
+
+    def send_all(self, messages: Sequence[tuple[dict[str, object], timedelta]]) -> list[bool]:
+        """Put new messages on the queue in one call, at most `BATCH`, each with its delay; says of each whether it was sent."""
 
     def waiting(self) -> int:
         """Say about how many messages lie on the queue that nobody has in hand, those left out whose delay is not over."""

@@ -7,7 +7,7 @@ leaves it alone, and it hands out no more than its queues have room for, deadlin
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,14 +18,15 @@ from numberdesk.domain.schedule import WakeKind
 from numberdesk.domain.statuses import ChangeKind, OrderState
 from numberdesk.providers import registry
 from numberdesk.services import aws_errors, placing_gate
-from numberdesk.services.desk import send_wake
-from numberdesk.services.ports import UnreadableRowError
+from numberdesk.services.desk import wake_of
+from numberdesk.services.ports import BATCH, UnreadableRowError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from numberdesk.domain.clock import Clock
+    from numberdesk.domain.order import Order
     from numberdesk.domain.settings import Timings
     from numberdesk.services.ports import Due, Meter, Queue
     from numberdesk.services.stores import Gates, Healths, Ledger, Lists, Orders, Outbox, Wakes
@@ -63,6 +64,8 @@ class _Swept:
     oldest: datetime
     """When the longest overdue order was due."""
     woken: int = 0
+    handed: dict[WakeKind, list[Order]] = field(default_factory=dict)
+    """Orders handed out whose wakes are not sent yet, by queue."""
     broken: Exception | None = None
 
 
@@ -102,6 +105,9 @@ class Waker:
                     self._wake(due, kind, now, room, swept)
                 except Exception as error:  # noqa: BLE001 - one row that cannot be read must not hold up all others
                     swept.broken = error
+            # Before the next kind: deadlines go first.
+            for queue in list(swept.handed):
+                self._send(queue, now, swept)
         self.meter.count("Sweeps")
         self.meter.count("OrdersWoken", swept.woken)
         self.meter.count("OldestOverdueWakeSeconds", (now - swept.oldest).total_seconds())
@@ -134,9 +140,27 @@ class Waker:
         patience = min(max(now - order.wake_at, self.timings.wake_patience), MAX_PATIENCE)
         sweep_at = max(order.wake_at, now) + patience
         if self.store.hand_out(order, sweep_at):
-            send_wake(self.store, order.with_(sweep_at=sweep_at), self.order_queue, self.sync_queue, now)
             room[queue] -= 1
-            swept.woken += 1
+            handed = swept.handed.setdefault(queue, [])
+            handed.append(order.with_(sweep_at=sweep_at))
+            if len(handed) == BATCH:
+                self._send(queue, now, swept)
+
+    def _send(self, to: WakeKind, now: datetime, swept: _Swept) -> None:
+        """Send the wakes of orders that were handed out. What could not be sent is left to the next sweep."""
+        orders = swept.handed.pop(to)
+        queue = self.order_queue if to is WakeKind.PLACE else self.sync_queue
+        sent = [False] * len(orders)
+        try:
+            try:
+                sent = queue.send_all([wake_of(order, now) for order in orders])
+            finally:
+                swept.woken += sum(sent)
+                for order, is_sent in zip(orders, sent, strict=True):
+                    if not is_sent:
+                        self.store.hand_out(order, None)
+        except Exception as error:  # noqa: BLE001 - the other queue may work
+            swept.broken = error
 
     def _waiting(self, queue: Queue) -> int | None:
         """Say about how many messages wait on a queue; None where that cannot be read."""

@@ -28,8 +28,14 @@ HOME = ROOT / ".local" / "mutation"
 BIN = ROOT / ".mutation" / "bin"
 COPIED = ("bench", "docs", "events", "functions", "local", "numberdesk_cli", "preflight", "tests", "template.yaml")
 """What the unit tests need beside the library."""
-TESTS = frozenset({"api", "domain", "messaging", "providers", "services"})
-"""The folders of the library with a folder of unit tests of the same name: those are run."""
+TESTS = {
+    "api": ("api",),
+    "domain": ("domain", "services"),
+    "messaging": ("messaging",),
+    "providers": ("providers",),
+    "services": ("services",),
+}
+"""By the folder of a module: the folders of the unit tests that exercise it."""
 EXAMPLES = "15"
 """Of each property, so that a change that survives does not take minutes."""
 CAUGHT = frozenset({1, 3, 24, -24, 36, 152, 255})
@@ -75,7 +81,7 @@ def main() -> int:
 
 def _tree(modules: Sequence[str]) -> Path:
     """Return the scratch copy for these modules: the one of an earlier run if the project is as it was then."""
-    tests = sorted({f"tests/unit/{module.partition('/')[0]}" for module in modules})
+    tests = sorted({f"tests/unit/{name}" for module in modules for name in TESTS[module.partition("/")[0]]})
     settings = SETTINGS.format(
         modules=json.dumps([f"numberdesk/{module}" for module in modules]),
         copied=json.dumps([name for name in COPIED if name != "tests"]),

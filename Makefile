@@ -143,6 +143,11 @@ POINT ?=
 crashes: .venv/ready ## let every outside call go wrong in every way, write docs/crashes.md (POINT=id: play one call, and print how it ends)
 	@PYTHONPATH=layers/core:. .venv/bin/python -m tests.crashes $(POINT)
 
+.PHONY: mutation
+mutation: .venv/ready ## let mutmut change every line of MODULE=domain/gate.py, write docs/mutation.md; without MODULE: print the stored results
+	@$(if $(MODULE),$(MAKE) --no-print-directory .mutation/ready)
+	@PYTHONPATH=layers/core:. MODULE="$(MODULE)" .venv/bin/python -m tests.mutation
+
 .PHONY: audit
 audit: .venv/ready .audit/ready ## audit with checkov, cfn-lint, bandit and pip-audit
 	@.venv/bin/python -m audit
@@ -177,10 +182,11 @@ lock: .venv/ready ## update the locked versions
 	@$(UV) $(LOCK) --group ministack -o requirements/ministack.txt
 	@$(UV) $(LOCK) --group audit -o requirements/audit.txt
 	@$(UV) $(LOCK) --group fuzz -c layers/vendor/requirements.txt -c requirements/test.txt -o requirements/fuzz.txt
+	@$(UV) $(LOCK) --group mutation -c layers/vendor/requirements.txt -c requirements/test.txt -o requirements/mutation.txt
 
 .PHONY: clean
 clean: ## remove everything that make and the local runs created
-	rm -rf .venv .sam .ministack .audit .fuzz .local .aws-sam
+	rm -rf .venv .sam .ministack .audit .fuzz .mutation .local .aws-sam
 
 # Each environment has one stamp file. It is updated only when its lock has changed.
 .venv/bin/uv: requirements/uv.txt
@@ -197,7 +203,7 @@ clean: ## remove everything that make and the local runs created
 	@chmod +x .venv/bin/numberdesk
 	@touch $@
 
-.sam/ready .ministack/ready .audit/ready .fuzz/ready: .%/ready: requirements/%.txt | .venv/ready
+.sam/ready .ministack/ready .audit/ready .fuzz/ready .mutation/ready: .%/ready: requirements/%.txt | .venv/ready
 	@echo "setting up .$*"
 	@$(UV) venv --quiet --clear --python .venv/bin/python .$*
 	@$(UV) pip install --quiet --require-hashes --python .$* -r $<

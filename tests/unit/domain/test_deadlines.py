@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from numberdesk.domain.fold import fold_unreadable
 from numberdesk.domain.schedule import schedule
-from numberdesk.domain.snapshot import DeadlinesSeen
-from numberdesk.domain.statuses import AssetState, OrderState, Phase, RequirementState
-from tests.support.orders import NOW, RULES, a_message, a_snapshot, kinds, owing, pending, poll, said
+from numberdesk.domain.snapshot import DeadlinesSeen, RequirementSeen
+from numberdesk.domain.statuses import AssetState, ChangeKind, OrderState, Phase, RequirementState
+from tests.support.orders import NOW, RULES, a_message, a_snapshot, kinds, only, owing, pending, poll, said
 
 if TYPE_CHECKING:
     from numberdesk.domain.order import Order
@@ -171,6 +171,20 @@ def test_reminder_shorter_than_the_grace_period_fires_before_its_deadline() -> N
     early = half - timedelta(seconds=1)
     assert kinds(fold_unreadable(held, began_at=early, now=early, rules=RULES)) == []
     assert kinds(fold_unreadable(held, began_at=half, now=half, rules=RULES)) == ["DeadlineApproaching"]
+
+
+def test_reminder_has_its_own_key_and_a_bounded_list_of_what_is_owed() -> None:
+    requirements = tuple(
+        RequirementSeen(f"r-{n}", "s-1", RequirementState.AWAITING_VALUE, "x", 2, f"Paper {n}", "text")
+        for n in range(21)
+    )
+    order = poll(pending(), owing(DEADLINE, requirements=requirements)).order
+    folded = poll(order, owing(DEADLINE, requirements=requirements), DEADLINE - timedelta(hours=1))
+    reminder = only(folded, ChangeKind.DEADLINE_APPROACHING)
+    assert reminder.key == "deadline/1/1/PT1H"
+    assert reminder.data["owed"] == [{"id": f"r-{n}", "name": f"Paper {n}", "state": "missing"} for n in range(20)]
+    assert reminder.data["owed_count"] == 21
+    assert (reminder.data["confirmed_at"], reminder.data["unconfirmed_since"]) == (None, None)
 
 
 @pytest.mark.parametrize("late", [timedelta(0), timedelta(hours=1)])

@@ -223,10 +223,12 @@ def test_order_is_found_acknowledged_and_left_by_keyboard_alone(desk: Desk, wind
     window.says("Say that you are on it: done.")
     assert desk.world.order().acknowledged is not None
     window.press("Control+k")
+    expect(page.get_by_role("combobox")).to_be_focused()
     page.keyboard.type("placing")
     window.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Placing")
     window.press("Control+k")
+    expect(page.get_by_role("combobox")).to_be_focused()
     page.keyboard.type("order-1")
     window.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("order-1")

@@ -141,7 +141,14 @@ class TestTable(StoreContract):
             writes.append([unmarshal(key.get("Item") or key["Key"])["sk"] for key in keys])
             return transact(**request)
 
+        alone = store._client.put_item
+
+        def count_one(**request: Any) -> object:
+            writes.append([unmarshal(request["Item"])["sk"]])
+            return alone(**request)
+
         monkeypatch.setitem(vars(store._client), "transact_write_items", count)
+        monkeypatch.setitem(vars(store._client), "put_item", count_one)
         order = changed(order, store=store, waiting_for="something", wake_at=START + SECOND)
         changed(order, store=store, state=OrderState.CANCELLED)
         assert writes == [["ORDER"], ["ORDER", "LIST#state", "LIST#open"]]

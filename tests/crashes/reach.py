@@ -23,6 +23,7 @@ _BY_AWS: Mapping[str, str] = {
     "dynamodb:GetShardIterator": "likewise",
     "dynamodb:ListStreams": "likewise",
     "sqs:ChangeMessageVisibilityBatch": "SQS asks for ChangeMessageVisibility",
+    "sqs:SendMessageBatch": "SQS asks for SendMessage",
     "s3:*": "a call of S3 does not show the permission that it takes",
 }
 """Permissions by their actions that no call of ours shows."""

@@ -136,7 +136,7 @@ def test_message_that_could_not_become_a_dead_letter_is_not_finished(
     world.send("no JSON", queue="SyncQueue")
     function = world.function("sync_order")
     monkeypatch.setitem(vars(function.module.failures.dead_letters._client), "send_message", fail)
-    for _ in range(5):
+    for _ in range(8):
         world.deliver("sync_order")
         world.clock.advance(721)
     monkeypatch.undo()

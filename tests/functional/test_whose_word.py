@@ -101,7 +101,7 @@ def test_untrusted_message_is_not_trusted_after_a_redrive(world: World, aside: s
     else:
         world.send(said, queue="SyncQueue", by=STRANGERS[1])
         if aside == "by SQS":
-            for _ in range(6):
+            for _ in range(9):
                 world.receive("SyncQueue")
                 world.clock.advance(721)
         else:

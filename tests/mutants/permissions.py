@@ -22,8 +22,8 @@ Permission = tuple[str, str]
 _OF_QUEUES = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 _OF_STREAMS = ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator")
 """What Lambda does at the source of a function's events."""
-_ON_THE_LOCAL_AWS = frozenset({"sqs:ChangeMessageVisibilityBatch"})
-"""AWS has no such action; the local AWS asks for it, and its stories fail without it."""
+_ON_THE_LOCAL_AWS = frozenset({"sqs:ChangeMessageVisibilityBatch", "sqs:SendMessageBatch"})
+"""AWS has no such actions; the local AWS asks for them, and its stories fail without them."""
 _PARALLEL = ("-n", "2", "--dist", "loadgroup")
 
 

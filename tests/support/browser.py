@@ -86,6 +86,8 @@ class Window:
 
     def press(self, *keys: str) -> None:
         """Press keys."""
+        # A page's text is there before its script is.
+        self.page.wait_for_load_state("load")
         for key in keys:
             self.page.keyboard.press(key)
 

@@ -283,7 +283,7 @@ class _Teller:
     def _deadline(self, deadline: Deadline) -> Iterator[Upcoming]:
         if deadline.missed:
             return
-        where = "its own list" if deadline.own else wording.where(self.order, deadline.sub_order_id)
+        where = "its own list" if deadline.own else wording.where(self.order, deadline.sub_order_id, briefly=True)
         what = (
             "nothing is cancelled, and people are told"
             if deadline.own

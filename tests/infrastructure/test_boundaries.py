@@ -66,13 +66,13 @@ OTHERS = {
     "providers": {"cryptography", "defusedxml", "phonenumbers"},
     "services": set[str](),
     # No clients: data and errors; and records from JSON, as they are stored in pages.
-    "storage": {"boto3.dynamodb.types", "botocore.exceptions", "pydantic", "types_boto3_dynamodb", "types_boto3_s3"},
+    "storage": {"botocore.exceptions", "pydantic", "types_boto3_dynamodb", "types_boto3_s3"},
     "messaging": {"types_boto3_events", "types_boto3_sns", "types_boto3_sqs"},
     "api": {"aws_lambda_powertools", "pydantic"},
     "runtime": {
         "aws_lambda_powertools",
-        "boto3",
         "botocore.config",
+        "botocore.session",
         "types_boto3_dynamodb",
         "types_boto3_events",
         "types_boto3_s3",
@@ -160,7 +160,7 @@ def test_aws_clients_are_created_in_one_place(module: str) -> None:
         for node in ast.walk(tree(modules()[module]))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
-        and node.func.attr in ("client", "resource", "Session")
+        and node.func.attr in ("client", "create_client", "resource", "Session", "get_session")
     ]
     assert bool(made) == (module in CLIENT_MAKERS), made
 

@@ -9,7 +9,7 @@ from numberdesk.domain.schema import NewerVersionError
 from numberdesk.messaging.sqs import leave, take_in_hand
 from numberdesk.runtime import invocation
 from numberdesk.runtime.observe import PowertoolsMeter, logger
-from numberdesk.services.desk import what_broke
+from numberdesk.services.log import what_broke
 
 if TYPE_CHECKING:
     from collections.abc import Collection

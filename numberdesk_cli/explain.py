@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from numberdesk.domain import wording
+from numberdesk.domain.durations import parse_duration
 from numberdesk.domain.order import Quote
-from numberdesk.domain.request import parse_duration
 from numberdesk.domain.statuses import (
     ENDED,
     FOLLOWED,

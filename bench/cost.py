@@ -206,9 +206,9 @@ class Counting:
             self._count_events(params["Entries"], self._run.usage)
         elif model.service_model.service_name == "dynamodb":
             self._request, self._before = params, {}
-            for _, write in writes(model.name, params):
-                written = _key(write.get("Item") or write["Key"])
-                self._before[written] = self._item(written)
+            for _kind, write in writes(model.name, params):
+                place = _key(write.get("Item") or write["Key"])
+                self._before[place] = self._item(place)
 
     def _answered(self, model: Any, parsed: dict[str, Any], **_: Any) -> None:
         run = self._run

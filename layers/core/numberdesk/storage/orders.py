@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import datetime, timedelta
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -14,7 +14,16 @@ from numberdesk.domain.lists import attention, next_deadline
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.schedule import WakeKind, wake_kind
 from numberdesk.domain.schema import ROWS, NewerVersionError
-from numberdesk.services.ports import ClaimedError, ConflictError, Due, GateClosedError, Receipt, SameContentError
+from numberdesk.domain.statuses import OrderState
+from numberdesk.services.ports import (
+    ClaimedError,
+    ConflictError,
+    Due,
+    GateClosedError,
+    Receipt,
+    SameContentError,
+    Waking,
+)
 from numberdesk.storage.accounts import account_key
 from numberdesk.storage.dynamodb import ABSENT, PRESENT, Write, check, delete, put, update
 from numberdesk.storage.gates import GATE, Gates
@@ -24,7 +33,7 @@ from numberdesk.storage.lists import list_writes
 from numberdesk.storage.pages import order_of_items, pages, unnamed
 from numberdesk.storage.personal import comment_item, message_item, payload_item
 from numberdesk.storage.spending import Spending
-from numberdesk.storage.values import item_size, keyed, pack, shard_of
+from numberdesk.storage.values import instant, item_size, keyed, pack, shard_of
 from numberdesk.storage.vettings import Vettings
 from numberdesk.storage.webhooks import receipt_item
 
@@ -261,14 +270,20 @@ class Orders(Gates, Spending, Vettings):
             found += [Due(str(key["pk"]).removeprefix("ORDER#"), str(key["wake_at"])) for key in keys]
         return sorted(found, key=lambda due: due.place)[:limit]
 
-    def hand_out(self, order: Order, sweep_at: datetime | None) -> bool:
-        was, now = (at and instant_text(at) for at in (order.sweep_at, sweep_at))
-        shard = wake_shard(order.with_(sweep_at=sweep_at))
+    def waking(self, order_ids: Sequence[str]) -> dict[str, Waking | None]:
+        keys = [(f"ORDER#{order_id}", "ORDER") for order_id in dict.fromkeys(order_ids)]
+        names = {f"#{name}": name for name in ("pk", "sk", "v", *_WAKING)}
+        shown: dict[str, Any] = {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names}
+        rows = self._readable(self._get_batches(keys, **shown), _waking)
+        return {pk.removeprefix("ORDER#"): row for (pk, _), row in rows}
+
+    def not_sent(self, order: Order) -> bool:
+        values = {":shard": wake_shard(order.with_(sweep_at=None)), ":none": None, ":version": order.version}
         return self._update(
             (f"ORDER#{order.order_id}", "ORDER"),
-            "SET wake_shard = :shard, sweep_at = :until",
-            "version = :version AND (attribute_not_exists(sweep_at) OR sweep_at = :was)",
-            {":shard": shard, ":until": now, ":version": order.version, ":was": was},
+            "SET wake_shard = :shard, sweep_at = :none",
+            "version = :version",
+            values,
         )
 
     def put_off(self, due: Due, until: datetime) -> bool:
@@ -323,6 +338,14 @@ def claim_key(provider: str, account: str, provider_order_id: str) -> Key:
 
 def lock_key(order: Order, content: str) -> Key:
     return f"LOCK#{order.provider}#{order.account}#{content}", "LOCK"
+
+
+_WAKING = ("order_id", "state", "received_at", "wake_at", "sweep_at")
+
+
+def _waking(item: Item) -> Waking:
+    at = {name: instant(item[name]) if item.get(name) else None for name in ("wake_at", "sweep_at")}
+    return Waking(item["order_id"], OrderState(item["state"]), instant(item["received_at"]), **at)
 
 
 def _owner(item: Item) -> str:

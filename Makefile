@@ -110,6 +110,10 @@ kills: .venv/ready .sam/ready .ministack/ready ## deploy onto a local AWS, kill 
 sizes: .venv/ready ## count the cost of orders of 3, 250, 2,500 and 10,000 numbers, step by step
 	@.venv/bin/python -m bench.sizes
 
+.PHONY: cost
+cost: .venv/ready ## say what the desk costs at AWS, from counted calls, and write docs/cost.md; fails above the goals
+	@PYTHONPATH=layers/core:. .venv/bin/python -m bench.cost --write
+
 .PHONY: backlog
 backlog: .venv/ready ## send 10,000 orders at once to an account with one call per second, count messages and calls
 	@PYTHONPATH=layers/core .venv/bin/python -m bench.backlog

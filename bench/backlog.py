@@ -3,7 +3,8 @@
 `make backlog` (or `.venv/bin/python -m bench.backlog --orders 1000`) plays place_order, sync_order and the sweep in memory, at
 the CallFire simulator, in virtual time: five Lambdas a queue, a sweep each minute. First the orders arrive at once, and are followed
 until they are completed; then the polls of all of them are overdue at once, as after an outage. It prints a table; `--write`
-puts it into docs/backlog.md. It ends with 1 if a bound of that page is broken.
+puts it into docs/backlog.md. Last, as many polls are due at once of an account whose calls need no pause, and only the sweep is played. It
+ends with 1 if a bound of that page is broken.
 `tests/functional/test_call_slots.py::test_backlog_costs_few_messages_per_call` plays the same with 150 orders.
 """
 
@@ -19,8 +20,10 @@ from unittest import mock
 
 from local.environment import ROOT
 from numberdesk.domain.statuses import OrderState
-from numberdesk.services.wake import MAX_WAITING
+from numberdesk.services.wake import MAX_WAITING, Waker
 from tests.support.backlog import MAX_MESSAGES, SECOND, Office, callfire_office, keywords
+from tests.support.desks import ADesk
+from tests.support.orders import NOW, pending
 
 PAGE = ROOT / "docs" / "backlog.md"
 BEGIN, END = "<!-- printed by `make backlog` -->\n", "<!-- end -->\n"
@@ -81,6 +84,61 @@ def _course(name: str, office: Office, before: Course, waited: list[float]) -> C
     )
 
 
+@dataclass(frozen=True)
+class Sweeps:
+    """How polls were sent that were due at once."""
+
+    orders: int
+    sweeps: int
+    messages: int
+    calls: int
+    """Of the table and the queue, beside what a sweep asks in any case."""
+    late: tuple[float, float]
+    """Seconds from when a poll was due until its wake was on the queue: the median, and the last."""
+    is_fair: bool
+    """Whether the longest overdue went first."""
+
+
+def swept(count: int) -> Sweeps:
+    """Let polls be due at once, a millisecond after one another, and let all messages be handled before the next sweep."""
+    desk = ADesk()
+    due = {f"order-{index:05}": NOW - timedelta(milliseconds=count - index) for index in range(count)}
+    for order_id, at in due.items():
+        desk.store.orders[order_id] = pending().with_(order_id=order_id, wake_at=at, sweep_at=None)
+    waker = Waker(desk.store, desk.order_queue, desk.sync_queue, desk, desk, desk.desk.timings)
+    sent: dict[str, float] = {}
+    sweeps = messages = 0
+    store, queue = desk.store, desk.sync_queue
+    with (
+        mock.patch.object(store, "waking", wraps=store.waking) as reads,
+        mock.patch.object(queue, "send_all", wraps=queue.send_all) as sends,
+    ):
+        while len(sent) < count:
+            waker.sweep()
+            sweeps += 1
+            messages += len(queue.messages)
+            for message, _, _ in queue.messages:
+                order_id = message["wake"]["order_id"]  # type: ignore[index]
+                sent[order_id] = (desk.time - due[order_id]).total_seconds()
+                store.orders[order_id] = store.orders[order_id].with_(wake_at=None)
+            queue.messages.clear()
+            desk.time += timedelta(minutes=1)
+    calls = reads.call_count + sends.call_count
+    return Sweeps(
+        count, sweeps, messages, calls, (median(sent.values()), max(sent.values())), list(sent) == sorted(sent)
+    )
+
+
+def table_of(sweeps: Sweeps) -> str:
+    """Print how polls were sent that were due at once."""
+    half, last = (timedelta(seconds=round(seconds)) for seconds in sweeps.late)
+    return (
+        "| polls due at once | sweeps | messages | calls | half are sent after | all after |\n"
+        "|---:|---:|---:|---:|---:|---:|\n"
+        f"| {sweeps.orders:,} | {sweeps.sweeps:,} | {sweeps.messages:,} | {sweeps.calls:,} | {half} | {last} |\n"
+    )
+
+
 def table(courses: list[Course]) -> str:
     """Print what was counted."""
     rows = ["| | orders | calls | messages | messages per call | longest queue | half are done after | all after |"]
@@ -93,7 +151,7 @@ def table(courses: list[Course]) -> str:
     return "\n".join(rows) + "\n"
 
 
-def broken(courses: list[Course], office: Office) -> list[str]:
+def broken(courses: list[Course], office: Office, sweeps: Sweeps) -> list[str]:
     """Say which bounds do not hold."""
     wrong = [
         f"{course.name}: {course.messages_per_call:.2f} messages for a call"
@@ -104,6 +162,8 @@ def broken(courses: list[Course], office: Office) -> list[str]:
         wrong.append(f"{courses[-1].longest} messages on a queue")
     if office.sqs.stopped or office.callfire.too_fast():
         wrong.append("a chain was stopped, or calls came too fast")
+    if sweeps.messages != sweeps.orders or not sweeps.is_fair:
+        wrong.append("a wake was sent twice, or before one that was due for longer")
     return wrong
 
 
@@ -119,8 +179,9 @@ def main() -> int:
         office.callfire.configure(finish_seconds=20)
         first = arriving(office, arguments.orders)
         courses = [first, overdue(office, first)]
-        wrong = broken(courses, office)
-    text = table(courses)
+        sweeps = swept(arguments.orders)
+        wrong = broken(courses, office, sweeps)
+    text = f"{table(courses)}\n{table_of(sweeps)}"
     print(text)
     if arguments.write:
         page = PAGE.read_text(encoding="utf-8")

@@ -112,7 +112,7 @@ class Count:
         if operation == "DescribeTable" or _is_health(operation, request):
             return
         self.calls[operation] += 1
-        for kind, write in _writes(operation, request):
+        for kind, write in writes(operation, request):
             if kind == "Put":
                 self._put(write["Item"])
             elif kind != "ConditionCheck":
@@ -141,7 +141,7 @@ def _is_health(operation: str, request: Mapping[str, Any]) -> bool:
     return operation in keys and bool(request[keys[operation]]["sk"]["S"] == "HEALTH")
 
 
-def _writes(operation: str, request: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def writes(operation: str, request: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Give each write that a request asks for, and its kind in the words of a transaction."""
     match operation:
         case "PutItem" | "UpdateItem" | "DeleteItem":
@@ -374,7 +374,7 @@ def _item(country: str, quantity: int) -> dict[str, Any]:
     return {"criteria": {"country": country}, "quantity": quantity}
 
 
-def _unsorted(table: Table) -> list[Any]:
+def unsorted(table: Table) -> list[Any]:
     return [item for partition in table.items.values() for item in partition.values()]
 
 
@@ -385,7 +385,7 @@ def play(sizes: Mapping[int, str], *, vetted: bool) -> Iterator[Step]:
         made = stack.enter_context(world(SpendingLimits="{}"))
         # With 10,000 items moto is slow where the table need not be: it sorts all of them for every query, which sorts what it
         # finds once more, and copies them at each write of a transaction, to have them back where it fails. Here none does.
-        stack.enter_context(mock.patch.object(Table, "all_items", _unsorted))
+        stack.enter_context(mock.patch.object(Table, "all_items", unsorted))
         stack.enter_context(mock.patch.object(Table, "__deepcopy__", lambda table, _memo: table, create=True))
         meter = Meter([boto3.client(name, region_name=REGION) for name in CLIENTS])  # type: ignore[call-overload]
         stack.enter_context(meter.hearing())

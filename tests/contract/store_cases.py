@@ -16,7 +16,7 @@ from numberdesk.domain import gate, lists, operations
 from numberdesk.domain.change import Change
 from numberdesk.domain.costs import Limits, Spent
 from numberdesk.domain.gate import Gate
-from numberdesk.domain.health import Health, QueueSeen, Sweep
+from numberdesk.domain.health import Health, OnItsWay, QueueSeen, Sweep
 from numberdesk.domain.ledger import MAX_ENTRIES, Entry
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.notices import HeldBack
@@ -55,6 +55,7 @@ from numberdesk.services.ports import (
     LimitError,
     Receipt,
     SameContentError,
+    Waking,
     Webhook,
 )
 from tests.support.builders import START, account_entry, entries, message, received
@@ -1267,7 +1268,9 @@ class StoreContract:
     def test_last_sweep_replaces_the_one_before(self, store: Store) -> None:
         assert store.sweep() is None
         for at in (START, START + SECOND):
-            seen = Sweep(at=at, woken=1, overdue_seconds=2, queues={"sync": QueueSeen(waiting=None, since=START)})
+            sent = {"order-1": OnItsWay(wake_at=START, until=at)} if at > START else {}
+            queues = {"sync": QueueSeen(waiting=None, since=START)}
+            seen = Sweep(at=at, woken=1, overdue_seconds=2, queues=queues, on_their_way=sent)
             store.put_sweep(seen)
             assert store.sweep() == seen
 
@@ -1371,26 +1374,30 @@ class StoreContract:
         assert {item.order_id for item in store.due(WakeKind.POLL, START, 800)} == {"poll", "place"}
         assert store.due(WakeKind.PLACE, START, 800) == []
 
-    def test_order_with_a_sent_wake_is_not_due(self, store: Store) -> None:
-        order = changed(create(store), store=store, wake_at=START)
-        assert store.hand_out(order, START + HOUR)
-        handed = order.with_(sweep_at=START + HOUR)
-        assert store.get("order-1") == handed, "it is due as before"
+    def test_order_whose_wake_was_not_sent_is_due_again(self, store: Store) -> None:
+        order = changed(create(store), store=store, wake_at=START, sweep_at=START + HOUR)
         assert store.due(WakeKind.PLACE, START, 800) == []
         [due] = store.due(WakeKind.ON_ITS_WAY, START, 800)
         assert due.place == instant_text(START)
-        assert not store.hand_out(order, START + 2 * HOUR), "another sweep did in between"
-        assert store.hand_out(handed, START + 3 * HOUR)
-        assert not store.hand_out(handed, START + 4 * HOUR)
-        assert store.hand_out(order.with_(sweep_at=START + 3 * HOUR), None)
-        assert store.get("order-1") == order
-        [due] = store.due(WakeKind.PLACE, START, 800)
+        assert store.not_sent(order)
+        assert store.get("order-1") == order.with_(sweep_at=None), "it is due as before"
+        assert store.due(WakeKind.ON_ITS_WAY, START, 800) == []
+        assert [due.order_id for due in store.due(WakeKind.PLACE, START, 800)] == ["order-1"]
         after = changed(order, store=store, wake_at=START + SECOND, sweep_at=START + HOUR)
         assert store.get("order-1") == after
-        assert not store.hand_out(order, START + 9 * HOUR), "it was written in between"
+        assert not store.not_sent(order), "it was written in between"
         assert store.due(WakeKind.PLACE, START + HOUR, 800) == []
         assert [due.order_id for due in store.due(WakeKind.ON_ITS_WAY, START + HOUR, 800)] == ["order-1"]
-        assert not store.hand_out(order.with_(order_id="never-heard-of"), None)
+        assert not store.not_sent(order.with_(order_id="never-heard-of"))
+
+    def test_what_is_due_of_many_orders_is_read_together(self, store: Store) -> None:
+        changed(create(store, "waits"), store=store, wake_at=None)
+        changed(create(store, "sent"), store=store, wake_at=START, sweep_at=START + HOUR, state=OrderState.PENDING)
+        assert store.waking(["waits", "sent", "never-heard-of", "sent"]) == {
+            "waits": Waking("waits", OrderState.RECEIVED, START, None, None),
+            "sent": Waking("sent", OrderState.PENDING, START, START, START + HOUR),
+        }
+        assert store.waking([]) == {}
 
     def test_unreadable_order_is_postponed(self, store: Store) -> None:
         changed(create(store), store=store, wake_at=START)

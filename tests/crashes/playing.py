@@ -289,11 +289,16 @@ class Stage(World):
 
     def _dues(self) -> list[datetime]:
         """Return when the sweep looks after each order."""
-        return [
-            datetime.fromisoformat(row["sweep_at" if row.get("sweep_at", {}).get("S") else "wake_at"]["S"])
-            for row in self._rows().values()
-            if row.get("wake_at", {}).get("S")
-        ]
+        swept = self.table.sweep()
+        found = []
+        for row in self._rows().values():
+            if wake_at := row.get("wake_at", {}).get("S"):
+                sent = swept.on_their_way.get(row["order_id"]["S"]) if swept else None
+                if sent is not None and sent.wake_at == datetime.fromisoformat(wake_at):
+                    found.append(sent.until)
+                else:
+                    found.append(datetime.fromisoformat(row.get("sweep_at", {}).get("S") or wake_at))
+        return found
 
     def _next_at(self) -> datetime:
         """Return when something is due next."""

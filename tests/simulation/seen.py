@@ -14,6 +14,7 @@ from numberdesk.services.wake import MAX_PATIENCE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from numberdesk.domain.health import Sweep
     from numberdesk.domain.ledger import Entry
     from numberdesk.domain.order import Order
     from numberdesk.domain.profile import Upload
@@ -64,8 +65,8 @@ class Seen:
         self.most |= tally
 
     def committed(self, before: Order, entries: Sequence[Entry], calm_since: datetime) -> None:
-        """Note the reminders of a commit."""
-        due = max(before.wake_at, lost_until(before, calm_since)) if before.wake_at else None
+        """Note the reminders of a commit. `calm_since` is until when a mishap may have had effects on the order."""
+        due = max(before.wake_at, calm_since) if before.wake_at else None
         if due is not None:
             # A run may write several times before it notifies.
             due = self.due[before.order_id, before.wake_at] = max(
@@ -78,15 +79,18 @@ class Seen:
                 self.late.append((entry, max(entry.at - max(due, own), timedelta(0)) if due else timedelta(0)))
 
 
-def lost_until(order: Order, calm_since: datetime) -> datetime:
+def lost_until(order: Order, swept: Sweep | None, calm_since: datetime) -> datetime:
     """Return until when an earlier mishap may have effects: a lost wake, or a crashed run until the sweep sends another wake."""
-    if order.sweep_at is None:
+    sent = swept.on_their_way.get(order.order_id) if swept else None
+    by_the_sweep = sent.until if sent and sent.wake_at == order.wake_at else None
+    until = max((at for at in (order.sweep_at, by_the_sweep) if at is not None), default=None)
+    if until is None:
         return calm_since
     # What was only counted since then leaves the wake unchanged.
-    if order.updated_at >= calm_since and order.sweep_at - MAX_PATIENCE > calm_since:
+    if by_the_sweep is None and order.updated_at >= calm_since and until - MAX_PATIENCE > calm_since:
         return calm_since
     due = max(order.wake_at or calm_since, calm_since)
-    return max(calm_since, min(order.sweep_at, due + MAX_PATIENCE))
+    return max(calm_since, min(until, due + MAX_PATIENCE))
 
 
 class Post:

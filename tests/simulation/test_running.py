@@ -91,6 +91,8 @@ def test_one_history_in_a_hundred_is_played_on_the_real_table() -> None:
 
 
 def test_table_that_answers_other_than_the_double_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("numberdesk.storage.table.Table.hand_out", lambda *_: False)
-    with pytest.raises(HistoryError, match=r"hand_out.*the double says True, the table False.*make simulate SEED=251"):
+    monkeypatch.setattr("numberdesk.storage.table.Table.put_health", lambda *_: False)
+    with pytest.raises(
+        HistoryError, match=r"put_health.*the double says True, the table False.*make simulate SEED=251"
+    ):
         history.history(Plan(251))

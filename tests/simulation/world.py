@@ -677,7 +677,7 @@ class World:
             if order.wake_at and order.order_id not in self.store.torn and order.order_id not in self.seen.swallowed:
                 calm_since = self.calm_since or self.time
                 known = self.seen.due.get((order.order_id, order.wake_at), calm_since)
-                since = max(order.wake_at, lost_until(order, calm_since), known)
+                since = max(order.wake_at, lost_until(order, self.store.sweep(), calm_since), known)
                 assert self.time - since < A_TURN, f"{order.order_id} waits since {since}"
 
     def calm_down(self) -> None:
@@ -830,7 +830,7 @@ class _Door:
             if before.operations != after.operations:
                 world.seen.tries.append((before.order_id, world.time))
             if world.calm_since:
-                world.seen.committed(before, entries, lost_until(before, world.calm_since))
+                world.seen.committed(before, entries, lost_until(before, world.store.sweep(), world.calm_since))
             for entry in entries:
                 world.note(f"{entry.order_id}: {entry.kind.value} {entry.state.value if entry.state else ''}")
             return written

@@ -35,6 +35,7 @@ from numberdesk.services.ports import (
     SameContentError,
     Unpublished,
     UnreadableRowError,
+    Waking,
     Webhook,
 )
 
@@ -501,11 +502,20 @@ class MemoryStore:
         ]
         return sorted(found, key=lambda due: due.place)[:limit]
 
-    def hand_out(self, order: Order, sweep_at: datetime | None) -> bool:
+    def waking(self, order_ids: Sequence[str]) -> dict[str, Waking | None]:
+        there = [self.orders[order_id] for order_id in order_ids if order_id in self.orders]
+        return {
+            each.order_id: None
+            if each.order_id in self.torn
+            else Waking(each.order_id, each.state, each.received_at, each.wake_at, each.sweep_at)
+            for each in there
+        }
+
+    def not_sent(self, order: Order) -> bool:
         there = self.orders.get(order.order_id)
-        if there is None or (there.version, there.sweep_at) != (order.version, order.sweep_at):
+        if there is None or there.version != order.version:
             return False
-        self.orders[order.order_id] = there.with_(sweep_at=sweep_at)
+        self.orders[order.order_id] = there.with_(sweep_at=None)
         return True
 
     def put_off(self, due: Due, until: datetime) -> bool:

@@ -20,13 +20,16 @@ from numberdesk.domain.order import Deadline, Hold, Stuck
 from numberdesk.domain.statuses import ChangeKind, HoldKind, OrderState
 from numberdesk.domain.stuck import MAX_FAILED_RUNS
 from numberdesk.providers.base import AccountFaultError, UnreadableError
-from numberdesk.services.ports import AccountState, UnreadableRowError
-from numberdesk.services.wake import MAX_PATIENCE, MAX_WAITING, UNREAD_PAUSE, Waker
+from numberdesk.services.desk import UNREAD_PAUSE
+from numberdesk.services.ports import AccountState, UnreadableRowError, Waking
+from numberdesk.services.wake import MAX_PATIENCE, MAX_WAITING, Waker
 from tests.support.desks import ADesk, CrashError
 from tests.support.orders import NOW, a_message, pending, received
 from tests.support.properties import examples
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numberdesk.domain.order import Order
     from numberdesk.domain.snapshot import Snapshot
 
@@ -123,15 +126,14 @@ def test_unreadable_rows_do_not_block_the_sweep(monkeypatch: pytest.MonkeyPatch)
     for index in range(MAX_WAITING):
         due(desk, f"torn-{index:04}", NOW - timedelta(hours=1))
     due(desk, "healthy", NOW)
-    get, read = desk.store.get, Counter[str]()
+    desk.store.torn = {order_id for order_id in desk.store.orders if order_id.startswith("torn")}
+    waking, read = desk.store.waking, Counter[str]()
 
-    def torn(order_id: str) -> Order | None:
-        read[order_id] += 1
-        if order_id.startswith("torn"):
-            raise UnreadableRowError((f"ORDER#{order_id}", "ORDER"))
-        return get(order_id)
+    def counted(order_ids: Sequence[str]) -> dict[str, Waking | None]:
+        read.update(order_ids)
+        return waking(order_ids)
 
-    monkeypatch.setattr(desk.store, "get", torn)
+    monkeypatch.setattr(desk.store, "waking", counted)
     with pytest.raises(UnreadableRowError):
         waker(desk).sweep()
     desk.time += MINUTE
@@ -144,15 +146,46 @@ def test_unreadable_rows_do_not_block_the_sweep(monkeypatch: pytest.MonkeyPatch)
     assert max(read[order_id] for order_id in read if order_id != "healthy") == 1
 
 
-@pytest.mark.parametrize("now_there", [None, pending().with_(order_id="late", wake_at=None)])
+@pytest.mark.parametrize("is_there", [False, True])
 def test_order_that_is_no_longer_due_is_left_alone_although_the_index_shows_it(
-    monkeypatch: pytest.MonkeyPatch, now_there: Order | None
+    monkeypatch: pytest.MonkeyPatch, *, is_there: bool
 ) -> None:
     desk = ADesk()
     due(desk, "late", NOW)
-    monkeypatch.setattr(desk.store, "get", lambda order_id: now_there)
+    row = Waking("late", OrderState.PENDING, NOW, None, None)
+    monkeypatch.setattr(desk.store, "waking", lambda _: {"late": row} if is_there else {})
     assert waker(desk).sweep() == 0
     assert woken(desk) == []
+
+
+def test_wake_of_an_order_that_cannot_be_read_is_done_with_and_comes_back_later() -> None:
+    desk = ADesk()
+    for waiting in (False, True):
+        order_id = f"torn-{waiting}"
+        due(desk, order_id, NOW, waiting=waiting)
+        wake = {"wake": {"order_id": order_id, "wake_at": instant_text(NOW)}}
+        desk.store.torn = {order_id}
+        if waiting:
+            place(desk, wake)
+        else:
+            desk.syncer.handle(wake)
+        assert desk.store.orders[order_id].wake_at == NOW + UNREAD_PAUSE
+
+
+def test_order_written_since_its_wake_was_sent_is_woken_for_what_is_due_then() -> None:
+    desk = ADesk()
+    due(desk, "order-1", NOW)
+    assert waker(desk).sweep() == 1
+    due(desk, "order-1", NOW + MINUTE / 2)
+    assert waker(desk).sweep() == 1
+    assert waker(desk).sweep() == 0
+    sweep = desk.store.sweep()
+    assert sweep is not None
+    assert [each.wake_at for each in sweep.on_their_way.values()] == [NOW + MINUTE / 2]
+    # What is done is remembered no longer.
+    due(desk, "order-1", NOW + timedelta(hours=1))
+    waker(desk).sweep()
+    assert desk.store.sweep() == sweep.with_(on_their_way={}, woken=0, overdue_seconds=0, queues=mock.ANY)
 
 
 @pytest.mark.parametrize(("seconds", "is_woken"), [(60, True), (61, False)])
@@ -162,9 +195,11 @@ def test_what_is_due_by_the_next_sweep_is_sent_now(seconds: int, *, is_woken: bo
     assert waker(desk).sweep() == is_woken
 
 
-def test_wake_that_was_lost_is_sent_again_at_the_very_end_of_its_patience() -> None:
+def test_wake_is_sent_again_at_the_very_end_of_its_patience_and_not_before() -> None:
     desk = ADesk()
-    desk.store.orders["lost"] = due(desk, "lost", NOW - PATIENCE).with_(sweep_at=NOW)
+    desk.store.orders["lost"] = due(desk, "lost", NOW - PATIENCE).with_(sweep_at=NOW + timedelta(seconds=1))
+    assert waker(desk).sweep() == 0
+    desk.time += timedelta(seconds=1)
     assert waker(desk).sweep() == 1
     assert woken(desk) == ["lost"]
 

@@ -24,6 +24,15 @@ class QueueSeen(Record):
     """Since when every sweep has found some."""
 
 
+class OnItsWay(Record):
+    """A wake that a sweep sent."""
+
+    wake_at: Instant
+    """When what it is for is due, as the row says."""
+    until: Instant
+    """From then on it counts as lost."""
+
+
 class Sweep(Record):
     """What a sweep found."""
 
@@ -32,6 +41,8 @@ class Sweep(Record):
     overdue_seconds: int
     """By how much the longest overdue order was late."""
     queues: dict[str, QueueSeen] = Field(default_factory=dict)
+    on_their_way: dict[str, OnItsWay] = Field(default_factory=dict)
+    """The wakes that were sent and have led to nothing yet, by order."""
 
 
 def queue_seen(before: Sweep | None, name: str, waiting: int | None, now: datetime) -> QueueSeen:

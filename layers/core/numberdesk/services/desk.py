@@ -20,7 +20,7 @@ from numberdesk.providers import registry
 from numberdesk.providers.base import NoSuchAccountError
 from numberdesk.services import aws_errors
 from numberdesk.services.log import what_broke
-from numberdesk.services.ports import ConflictError
+from numberdesk.services.ports import ConflictError, Due, UnreadableRowError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from numberdesk.domain.values import Payload
     from numberdesk.providers.base import AccountFaultError
     from numberdesk.services.log import Log
-    from numberdesk.services.ports import Meter, Providers, Queue, Receipt
+    from numberdesk.services.ports import Meter, Providers, Queue, Receipt, Waking
     from numberdesk.services.stores import Accounts, DeskStore, Wakes
 
 
@@ -45,11 +45,13 @@ _CALLS_OF_A_PURCHASE, _CALLS_OF_A_POLL = 2, 1
 """For which a turn is given where calls are spaced: a search and an order, and mostly one call."""
 _STEP = timedelta(seconds=1)
 """Between two turns where they are not."""
+UNREAD_PAUSE = timedelta(hours=1)
+"""After which an order is woken again whose row cannot be read."""
 MAX_DELAY = timedelta(minutes=15)
 """The longest delay of a queue message (SQS)."""
 
 
-def wake_of(order: Order, now: datetime) -> tuple[dict[str, object], timedelta]:
+def wake_of(order: Order | Waking, now: datetime) -> tuple[dict[str, object], timedelta]:
     """Return the message that wakes an order, and the delay until it is due."""
     at = order.wake_at or order.received_at
     return {"wake": {"order_id": order.order_id, "wake_at": instant_text(at)}}, max(at - now, timedelta(0))
@@ -68,7 +70,7 @@ def send_wake(store: Wakes, order: Order, order_queue: Queue, sync_queue: Queue,
         is_sent = queue.send(message, delay=delay, may_drop=True)
     finally:
         if not is_sent and order.sweep_at is not None:
-            store.hand_out(order, None)
+            store.not_sent(order)
 
 
 def next_turn(
@@ -289,6 +291,14 @@ class Desk:
             if self.clock.now() + pause > give_up_at:
                 raise ConflictError
             self.clock.sleep(pause)
+
+    def woken(self, order_id: str, wake_at: datetime) -> Order | None:
+        """Read the order of a wake; none where it is gone, or cannot be read, which is reported: it is woken again later."""
+        try:
+            return self.store.get(order_id)
+        except UnreadableRowError:
+            self.store.put_off(Due(order_id, instant_text(wake_at)), self.clock.now() + UNREAD_PAUSE)
+            return None
 
     def _wake_soon(self, order: Order) -> None:
         try:

@@ -106,7 +106,7 @@ class Placer:
 
     def _woken(self, order_id: str, wake_at: datetime, *, redelivered: bool) -> Order | None:
         """Give the order of a wake; none where it was woken otherwise since."""
-        order = self.desk.store.get(order_id)
+        order = self.desk.woken(order_id, wake_at)
         if order is None or order.wake_at == wake_at:
             return order
         if redelivered and order.state is OrderState.RECEIVED and try_due_at(order) is not None:

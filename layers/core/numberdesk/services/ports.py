@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from numberdesk.domain.ledger import Entry
     from numberdesk.domain.profile import Upload
+    from numberdesk.domain.statuses import OrderState
     from numberdesk.providers.base import Provider
 
 
@@ -160,6 +161,17 @@ class Due:
     order_id: str
     place: str
     """Its place in the wake index: the instant, as it is written there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waking:
+    """What the sweep reads of an order."""
+
+    order_id: str
+    state: OrderState
+    received_at: datetime
+    wake_at: datetime | None
+    sweep_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         Page,
         Receipt,
         Unpublished,
+        Waking,
         Webhook,
     )
 
@@ -104,8 +105,11 @@ class Wakes(Protocol):
     def due(self, kind: WakeKind, until: datetime, limit: int) -> list[Due]:
         """Give orders of a kind that are due until then, the earliest first."""
 
-    def hand_out(self, order: Order, sweep_at: datetime | None) -> bool:
-        """Note that an order is on its way until then, or no longer is; false where somebody wrote it since it was read."""
+    def waking(self, order_ids: Sequence[str]) -> dict[str, Waking | None]:
+        """Read what is due of at most 100 orders, strongly consistent: none of a row that cannot be read, and no entry without one."""
+
+    def not_sent(self, order: Order) -> bool:
+        """Note that the wake of an order is not on its way after all; false where somebody wrote it since it was read."""
 
     def put_off(self, due: Due, until: datetime) -> bool:
         """Let an order be due later whose row cannot be read; false where somebody wrote it since it was found."""

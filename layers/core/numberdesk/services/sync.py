@@ -157,7 +157,7 @@ class Syncer:
         """
         turn: datetime | None = None
         for _ in range(_MAX_CONFLICTS):
-            order = self.desk.store.get(order_id)
+            order = self.desk.store.get(order_id) if wake_at is None else self.desk.woken(order_id, wake_at)
             if order is None or (wake_at is not None and order.wake_at != wake_at):
                 return
             self.desk.log.append_keys(order_id=order_id, correlation_id=order.correlation_id)

@@ -1,34 +1,33 @@
 """Every minute: send whatever is due on its way, and say how old the oldest is of whatever waits.
 
-It costs by what is due, not by how many orders there are. An order is handed out once: while its wake is on its way the sweep
-leaves it alone, and it hands out no more than its queues have room for, deadlines first.
+It costs by what is due, not by how many orders there are. It hands out no more than its queues have room for, deadlines first, and an
+order once: what was handed out and is not done stands in the record of the last sweep, until its wake counts as lost.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from numberdesk.domain import gate, health
-from numberdesk.domain.health import Sweep
+from numberdesk.domain.health import OnItsWay, Sweep
 from numberdesk.domain.messages.desk import table_restored
+from numberdesk.domain.model import instant_text
 from numberdesk.domain.schedule import WakeKind
 from numberdesk.domain.statuses import ChangeKind, OrderState
 from numberdesk.providers import registry
 from numberdesk.services import aws_errors, placing_gate
-from numberdesk.services.desk import wake_of
+from numberdesk.services.desk import UNREAD_PAUSE, wake_of
 from numberdesk.services.ports import BATCH, UnreadableRowError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
+    from collections.abc import Mapping, Sequence
 
     from numberdesk.domain.clock import Clock
-    from numberdesk.domain.order import Order
     from numberdesk.domain.settings import Timings
-    from numberdesk.services.ports import Due, Meter, Queue
+    from numberdesk.services.ports import Due, Meter, Queue, Waking
     from numberdesk.services.stores import Gates, Healths, Ledger, Lists, Orders, Outbox, Wakes
 
     class Store(Gates, Healths, Ledger, Lists, Orders, Outbox, Wakes, Protocol):
@@ -41,10 +40,10 @@ _AHEAD = timedelta(minutes=1)
 """Until the next sweep: what is due by then is sent now, and arrives when it is due."""
 _MAX_TIME = timedelta(seconds=30)
 """For handing out; the rest of a sweep's time is for telling how old the oldest is."""
+_AT_ONCE = 100
+"""Rows that are read together."""
 MAX_PATIENCE = timedelta(minutes=15)
 """For a wake that seems to be lost again and again."""
-UNREAD_PAUSE = timedelta(hours=1)
-"""After which a row is read again that could not be read."""
 ACTOR = "wake_orders"
 AGES = {
     "unknown": "OldestUnknownSeconds",
@@ -63,9 +62,15 @@ class _Swept:
 
     oldest: datetime
     """When the longest overdue order was due."""
+    room: dict[WakeKind, int]
+    """How many more messages a queue takes."""
+    on_their_way: dict[str, OnItsWay]
+    """By order. What an earlier sweep sent, and is not lost."""
+    still_due: dict[str, OnItsWay] = field(default_factory=dict)
+    """Of these, and of what was sent now, what is still to be remembered."""
     woken: int = 0
-    handed: dict[WakeKind, list[Order]] = field(default_factory=dict)
-    """Orders handed out whose wakes are not sent yet, by queue."""
+    handed: dict[WakeKind, list[Waking]] = field(default_factory=dict)
+    """Orders whose wakes are not sent yet, by queue."""
     broken: Exception | None = None
 
 
@@ -87,45 +92,70 @@ class Waker:
             Exception: what went wrong with one of them; all others were woken.
         """
         now = self.clock.now()
-        swept = _Swept(oldest=now)
+        before = self._before()
         # A wake is lost only after a while, and what came late is not to be sent again meanwhile.
         late = now - self.timings.wake_patience
         waiting = {"orders": self._waiting(self.order_queue), "sync": self._waiting(self.sync_queue)}
-        # Better too many wakes than none, where a queue cannot be read.
-        room = {
-            WakeKind.PLACE: MAX_WAITING - (waiting["orders"] or 0),
-            WakeKind.POLL: MAX_WAITING - (waiting["sync"] or 0),
-        }
+        sent = before.on_their_way if before else {}
+        swept = _Swept(
+            oldest=now,
+            # Better too many wakes than none, where a queue cannot be read.
+            room={
+                WakeKind.PLACE: MAX_WAITING - (waiting["orders"] or 0),
+                WakeKind.POLL: MAX_WAITING - (waiting["sync"] or 0),
+            },
+            on_their_way={order_id: each for order_id, each in sent.items() if each.until > now},
+        )
         for kind in WakeKind:
             until = late if kind is WakeKind.ON_ITS_WAY else now + _AHEAD
-            for due in self.store.due(kind, until, MAX_WAITING):
-                if self.clock.now() - now > _MAX_TIME:
-                    break
-                try:
-                    self._wake(due, kind, now, room, swept)
-                except Exception as error:  # noqa: BLE001 - one row that cannot be read must not hold up all others
-                    swept.broken = error
+            try:
+                self._sweep(kind, self.store.due(kind, until, MAX_WAITING + len(sent)), now, swept)
+            except Exception as error:  # noqa: BLE001 - the next kind may go well
+                swept.broken = error
             # Before the next kind: deadlines go first.
             for queue in list(swept.handed):
                 self._send(queue, now, swept)
         self.meter.count("Sweeps")
         self.meter.count("OrdersWoken", swept.woken)
         self.meter.count("OldestOverdueWakeSeconds", (now - swept.oldest).total_seconds())
+        self._note(now, swept, before, waiting)
         self._tell_ages(now)
         self._tell_restore(now)
-        self._note(now, swept, waiting)
         if swept.broken is not None:
             raise swept.broken
         return swept.woken
 
-    def _wake(self, due: Due, kind: WakeKind, now: datetime, room: dict[WakeKind, int], swept: _Swept) -> None:
-        try:
-            order = self.store.get(due.order_id)
-        except UnreadableRowError:
-            self.store.put_off(due, now + UNREAD_PAUSE)
-            raise
-        # The index runs behind: the row itself, read strongly, says what is due.
-        if order is None or order.wake_at is None or order.wake_at > now + _AHEAD:
+    def _sweep(self, kind: WakeKind, found: Sequence[Due], now: datetime, swept: _Swept) -> None:
+        """Hand out what is due of one kind, the longest overdue first."""
+        fresh: list[Due] = []
+        for due in found:
+            sent = swept.on_their_way.get(due.order_id)
+            if sent is not None and instant_text(sent.wake_at) == due.place:
+                swept.still_due[due.order_id] = sent
+                swept.oldest = min(swept.oldest, sent.wake_at)
+            else:
+                fresh.append(due)
+        for start in range(0, len(fresh), _AT_ONCE):
+            if self.clock.now() - now > _MAX_TIME:
+                return
+            if swept.room.get(kind, 1) <= 0:
+                swept.oldest = min(swept.oldest, datetime.fromisoformat(fresh[start].place))
+                return
+            some = fresh[start : start + _AT_ONCE]
+            # The index runs behind: the rows themselves, read strongly, say what is due.
+            rows = self.store.waking([due.order_id for due in some])
+            for due in some:
+                if due.order_id not in rows:
+                    continue
+                row = rows[due.order_id]
+                if row is None:
+                    self.store.put_off(due, now + UNREAD_PAUSE)
+                    swept.broken = UnreadableRowError((f"ORDER#{due.order_id}", "ORDER"))
+                else:
+                    self._wake(row, kind, now, swept)
+
+    def _wake(self, order: Waking, kind: WakeKind, now: datetime, swept: _Swept) -> None:
+        if order.wake_at is None or order.wake_at > now + _AHEAD:
             return
         if kind is not WakeKind.ON_ITS_WAY and order.sweep_at is not None:
             return
@@ -134,33 +164,36 @@ class Waker:
             return
         queue = WakeKind.PLACE if order.state is OrderState.RECEIVED else WakeKind.POLL
         # Deadlines are few, and do not wait for room.
-        if kind is not WakeKind.DEADLINE and room[queue] <= 0:
+        if kind is not WakeKind.DEADLINE and swept.room[queue] <= 0:
             return
-        # For longer where others before it were lost.
-        patience = min(max(now - order.wake_at, self.timings.wake_patience), MAX_PATIENCE)
-        sweep_at = max(order.wake_at, now) + patience
-        if self.store.hand_out(order, sweep_at):
-            room[queue] -= 1
-            handed = swept.handed.setdefault(queue, [])
-            handed.append(order.with_(sweep_at=sweep_at))
-            if len(handed) == BATCH:
-                self._send(queue, now, swept)
+        swept.room[queue] -= 1
+        handed = swept.handed.setdefault(queue, [])
+        handed.append(order)
+        if len(handed) == BATCH:
+            self._send(queue, now, swept)
 
     def _send(self, to: WakeKind, now: datetime, swept: _Swept) -> None:
-        """Send the wakes of orders that were handed out. What could not be sent is left to the next sweep."""
+        """Send wakes, and remember those that were sent. Any other is left to the next sweep."""
         orders = swept.handed.pop(to)
         queue = self.order_queue if to is WakeKind.PLACE else self.sync_queue
-        sent = [False] * len(orders)
         try:
-            try:
-                sent = queue.send_all([wake_of(order, now) for order in orders])
-            finally:
-                swept.woken += sum(sent)
-                for order, is_sent in zip(orders, sent, strict=True):
-                    if not is_sent:
-                        self.store.hand_out(order, None)
+            sent = queue.send_all([wake_of(order, now) for order in orders])
         except Exception as error:  # noqa: BLE001 - the other queue may work
             swept.broken = error
+            return
+        swept.woken += sum(sent)
+        for order, is_sent in zip(orders, sent, strict=True):
+            if is_sent and order.wake_at is not None:
+                # For longer where others before it were lost.
+                patience = min(max(now - order.wake_at, self.timings.wake_patience), MAX_PATIENCE)
+                until = max(order.wake_at, now) + patience
+                swept.still_due[order.order_id] = OnItsWay(wake_at=order.wake_at, until=until)
+
+    def _before(self) -> Sweep | None:
+        """Read what the last sweep noted; none where it cannot be read: better a wake too many than none."""
+        with suppress(UnreadableRowError):
+            return self.store.sweep()
+        return None
 
     def _waiting(self, queue: Queue) -> int | None:
         """Say about how many messages wait on a queue; None where that cannot be read."""
@@ -171,14 +204,14 @@ class Waker:
                 raise
             return None
 
-    def _note(self, now: datetime, swept: _Swept, waiting: Mapping[str, int | None]) -> None:
-        """Write what this sweep found, for people who look whether sweeps are made."""
-        before: Sweep | None = None
-        with suppress(UnreadableRowError):
-            before = self.store.sweep()
+    def _note(self, now: datetime, swept: _Swept, before: Sweep | None, waiting: Mapping[str, int | None]) -> None:
+        """Write what this sweep found and sent, for the next one, and for people who look whether sweeps are made."""
         queues = {name: health.queue_seen(before, name, count, now) for name, count in waiting.items()}
         overdue = int((now - swept.oldest).total_seconds())
-        self.store.put_sweep(Sweep(at=now, woken=swept.woken, overdue_seconds=overdue, queues=queues))
+        sent = swept.still_due
+        self.store.put_sweep(
+            Sweep(at=now, woken=swept.woken, overdue_seconds=overdue, queues=queues, on_their_way=sent)
+        )
 
     def _tell_ages(self, now: datetime) -> None:
         """Emit the age of the oldest of each kind: zero where nothing waits."""

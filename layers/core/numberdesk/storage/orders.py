@@ -5,16 +5,26 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import datetime, timedelta
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from numberdesk.domain.gate import Gate, closed_because
 from numberdesk.domain.lists import attention, next_deadline
 from numberdesk.domain.model import instant_text
+from numberdesk.domain.order import Order
 from numberdesk.domain.schedule import WakeKind, wake_kind
 from numberdesk.domain.schema import ROWS, NewerVersionError
-from numberdesk.services.ports import ClaimedError, ConflictError, Due, GateClosedError, Receipt, SameContentError
+from numberdesk.domain.statuses import OrderState
+from numberdesk.services.ports import (
+    ClaimedError,
+    ConflictError,
+    Due,
+    GateClosedError,
+    Receipt,
+    SameContentError,
+    Waking,
+)
 from numberdesk.storage.accounts import account_key
 from numberdesk.storage.dynamodb import ABSENT, PRESENT, Write, check, delete, put, update
 from numberdesk.storage.gates import GATE, Gates
@@ -24,7 +34,7 @@ from numberdesk.storage.lists import list_writes
 from numberdesk.storage.pages import order_of_items, pages, unnamed
 from numberdesk.storage.personal import comment_item, message_item, payload_item
 from numberdesk.storage.spending import Spending
-from numberdesk.storage.values import item_size, keyed, pack, shard_of
+from numberdesk.storage.values import instant, item_size, keyed, pack, shard_of
 from numberdesk.storage.vettings import Vettings
 from numberdesk.storage.webhooks import receipt_item
 
@@ -33,7 +43,6 @@ if TYPE_CHECKING:
 
     from numberdesk.domain.costs import Limits
     from numberdesk.domain.ledger import Entry
-    from numberdesk.domain.order import Order
     from numberdesk.domain.request import OrderMessage
     from numberdesk.domain.snapshot import CommentSeen
     from numberdesk.domain.values import Payload
@@ -261,19 +270,34 @@ class Orders(Gates, Spending, Vettings):
             found += [Due(str(key["pk"]).removeprefix("ORDER#"), str(key["wake_at"])) for key in keys]
         return sorted(found, key=lambda due: due.place)[:limit]
 
-    def hand_out(self, order: Order, sweep_at: datetime | None) -> bool:
-        was, now = (at and instant_text(at) for at in (order.sweep_at, sweep_at))
-        shard = wake_shard(order.with_(sweep_at=sweep_at))
+    def waking(self, order_ids: Sequence[str]) -> dict[str, Waking | None]:
+        keys = [(f"ORDER#{order_id}", "ORDER") for order_id in dict.fromkeys(order_ids)]
+        names = {f"#{name}": name for name in ("pk", "sk", "v", *_WAKING)}
+        shown: dict[str, Any] = {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names}
+        rows = self._readable(self._get_batches(keys, **shown), _waking)
+        return {pk.removeprefix("ORDER#"): row for (pk, _), row in rows}
+
+    def not_sent(self, order: Order) -> bool:
+        values = {":shard": wake_shard(order.with_(sweep_at=None)), ":none": None, ":version": order.version}
         return self._update(
             (f"ORDER#{order.order_id}", "ORDER"),
-            "SET wake_shard = :shard, sweep_at = :until",
-            "version = :version AND (attribute_not_exists(sweep_at) OR sweep_at = :was)",
-            {":shard": shard, ":until": now, ":version": order.version, ":was": was},
+            "SET wake_shard = :shard, sweep_at = :none",
+            "version = :version",
+            values,
         )
 
     def put_off(self, due: Due, until: datetime) -> bool:
         key, values = (f"ORDER#{due.order_id}", "ORDER"), {":until": instant_text(until), ":found": due.place}
         return self._update(key, "SET wake_at = :until", "wake_at = :found", values)
+
+
+_EMPTY = {
+    name: [] if empty == () else empty
+    for name, field in Order.model_fields.items()
+    # Readers of every version look at the pages.
+    if not field.is_required() and not (empty := field.get_default(call_default_factory=True)) and name != "pages"
+}
+"""What a row leaves out: most fields of most orders are empty, and DynamoDB bills by the kilobyte."""
 
 
 def row_item(order: Order) -> Item:
@@ -283,6 +307,7 @@ def row_item(order: Order) -> Item:
     own (`Order.field_pages`).
     """
     item = order.model_dump(mode="json", warnings="error", exclude={"assets", "request", *order.field_pages})
+    item = {name: value for name, value in item.items() if name not in _EMPTY or value != _EMPTY[name]}
     deadline = next_deadline(order)
     item |= {
         "pk": f"ORDER#{order.order_id}",
@@ -290,11 +315,7 @@ def row_item(order: Order) -> Item:
         "attention": list(attention(order)),
         "next_deadline": instant_text(deadline) if deadline else None,
     }
-    if not order.field_pages:
-        del item["field_pages"]
-    if order.wake_at is None:
-        del item["wake_at"]
-    else:
+    if order.wake_at is not None:
         item["wake_shard"] = wake_shard(order)
     return item
 
@@ -323,6 +344,14 @@ def claim_key(provider: str, account: str, provider_order_id: str) -> Key:
 
 def lock_key(order: Order, content: str) -> Key:
     return f"LOCK#{order.provider}#{order.account}#{content}", "LOCK"
+
+
+_WAKING = ("order_id", "state", "received_at", "wake_at", "sweep_at")
+
+
+def _waking(item: Item) -> Waking:
+    at = {name: instant(item[name]) if item.get(name) else None for name in ("wake_at", "sweep_at")}
+    return Waking(item["order_id"], OrderState(item["state"]), instant(item["received_at"]), **at)
 
 
 def _owner(item: Item) -> str:

@@ -87,8 +87,8 @@ lint-template:
 	AWS_DEFAULT_REGION=eu-central-1 .sam/bin/cfn-lint
 
 .PHONY: bench
-bench: .venv/ready ## compare the cost of the receiver with a bare function
-	@.venv/bin/python -m bench
+bench: .venv/ready .bench/ready ## count the cost of every function beside what others would write instead
+	@PYTHONPATH=layers/core:. .venv/bin/python -m bench
 
 .PHONY: lists
 lists: .venv/ready .ministack/ready ## load 100,000 orders into a local table, count the cost of every list's pages
@@ -186,11 +186,12 @@ lock: .venv/ready ## update the locked versions
 	@$(UV) $(LOCK) --group ministack -o requirements/ministack.txt
 	@$(UV) $(LOCK) --group audit -o requirements/audit.txt
 	@$(UV) $(LOCK) --group fuzz -c layers/vendor/requirements.txt -c requirements/test.txt -o requirements/fuzz.txt
+	@$(UV) $(LOCK) --group bench -c layers/vendor/requirements.txt -c requirements/test.txt -o requirements/bench.txt
 	@$(UV) $(LOCK) --group mutation -c layers/vendor/requirements.txt -c requirements/test.txt -o requirements/mutation.txt
 
 .PHONY: clean
 clean: ## remove everything that make and the local runs created
-	rm -rf .venv .sam .ministack .audit .fuzz .mutation .local .aws-sam
+	rm -rf .venv .sam .ministack .audit .bench .fuzz .mutation .local .aws-sam
 
 # Each environment has one stamp file. It is updated only when its lock has changed.
 .venv/bin/uv: requirements/uv.txt
@@ -207,7 +208,7 @@ clean: ## remove everything that make and the local runs created
 	@chmod +x .venv/bin/numberdesk
 	@touch $@
 
-.sam/ready .ministack/ready .audit/ready .fuzz/ready .mutation/ready: .%/ready: requirements/%.txt | .venv/ready
+.sam/ready .ministack/ready .audit/ready .bench/ready .fuzz/ready .mutation/ready: .%/ready: requirements/%.txt | .venv/ready
 	@echo "setting up .$*"
 	@$(UV) venv --quiet --clear --python .venv/bin/python .$*
 	@$(UV) pip install --quiet --require-hashes --python .$* -r $<

@@ -18,7 +18,7 @@ from numberdesk.api.document import document
 from numberdesk.api.models.orders import OrderMessage
 from numberdesk.domain import settings
 from numberdesk.domain.capabilities import Ability, Findability
-from numberdesk.domain.order import duration_text
+from numberdesk.domain.durations import duration_text
 from numberdesk.domain.settings import Timings
 from numberdesk.domain.statuses import ENDED, EVENTS, MOVES, ChangeKind, OrderState
 from numberdesk.providers import registry

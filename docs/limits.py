@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 from numberdesk.domain.costs import Limits
+from numberdesk.domain.durations import duration_text
 from numberdesk.domain.notices import Bounds
-from numberdesk.domain.order import duration_text
 from numberdesk.domain.settings import Timings
 
 _SETTINGS: dict[str, Any] = {"Timings": Timings(), "SpendingLimits": Limits(), "MessageBounds": Bounds()}

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from numberdesk.domain import wording
+from numberdesk.domain.durations import parse_duration
 from numberdesk.domain.order import Quote
-from numberdesk.domain.request import parse_duration
 from numberdesk.domain.statuses import (
     ENDED,
     FOLLOWED,
@@ -283,7 +283,7 @@ class _Teller:
     def _deadline(self, deadline: Deadline) -> Iterator[Upcoming]:
         if deadline.missed:
             return
-        where = "its own list" if deadline.own else wording.where(self.order, deadline.sub_order_id)
+        where = "its own list" if deadline.own else wording.where(self.order, deadline.sub_order_id, briefly=True)
         what = (
             "nothing is cancelled, and people are told"
             if deadline.own

@@ -155,6 +155,8 @@ class Session:
             return
         story = explain(after, self.now())
         self.out.line(f"{after.order_id}: {story.headline}")
+        for reason in story.reasons:
+            self.out.line(f"  {reason}")
         if story.waits_for:
             self.out.line(f"It waits for {story.waits_for}.")
 

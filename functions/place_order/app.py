@@ -7,33 +7,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
-
 from numberdesk.runtime import build, invocation
+from numberdesk.runtime.batch import handle_each
 from numberdesk.runtime.observe import logger, metrics
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
-    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+    from numberdesk.runtime.batch import Record
+
 placer = build.placer()
 failures = build.order_failures()
 api_role = build.api_role()
 
 
-def place(record: SQSRecord) -> None:
-    attribute = record.raw_event.get("messageAttributes", {}).get("correlation_id", {})
+def place(record: Record) -> None:
+    attribute = record.get("messageAttributes", {}).get("correlation_id", {})
+    message_id = record["messageId"]
     # It goes into every ledger entry, event and log line, so it must be short.
-    correlation_id = (attribute.get("stringValue") or record.message_id)[:128]
-    logger.append_keys(correlation_id=correlation_id, message_id=record.message_id, order_id=None)
+    correlation_id = (attribute.get("stringValue") or message_id)[:128]
+    logger.append_keys(correlation_id=correlation_id, message_id=message_id, order_id=None)
     with failures.of(record) as hand:
         # Whoever may send to the queue can write any attribute, but SQS writes the sender.
         submitted_by = hand.submitted_by if hand.sender == api_role else None
         placer.handle(
-            record.body,
-            message_id=record.message_id,
+            record["body"],
+            message_id=message_id,
             correlation_id=correlation_id,
             submitted_by=submitted_by and submitted_by[:512],
             time_left=invocation.left,
@@ -43,6 +42,6 @@ def place(record: SQSRecord) -> None:
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
-def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, list[dict[str, str]]]:
     invocation.began(context)
-    return process_partial_response(event=event, record_handler=place, processor=processor, context=context)
+    return handle_each(event, place)

@@ -1,8 +1,8 @@
 """Receive webhooks: authenticate, make durable on SyncQueue, answer exactly 200.
 
 401 for what cannot be authenticated (also if no key is configured), 404 for a provider without webhooks, 413 beyond the size limit, 5xx
-only if the queue is unavailable, so that the provider retries. Telnyx gives a webhook 2 s, so imports count: no httpx, no pydantic, one AWS
-call for each webhook and none to the table.
+only if the queue is unavailable, so that the provider retries. Telnyx gives a webhook 2 s, so imports count: no httpx, no pydantic, no boto3
+client, one AWS call for each webhook and none to the table.
 """
 
 from __future__ import annotations
@@ -11,32 +11,48 @@ import os
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from aws_lambda_powertools import Logger, Metrics
-from botocore.config import Config
 
+from numberdesk.messaging.signed import SignedQueue
 from numberdesk.services import aws_errors
 from numberdesk.services.receive import KeyMissingError, NotTakenError, Receiver, webhook_keys
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 logger = Logger()
 metrics = Metrics()
 # The provider waits 2 s in all and retries automatically: fail early.
-sqs = boto3.client("sqs", config=Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 1}))
-queue_url = os.environ["SYNC_QUEUE_URL"]
+SECONDS = 1
+
+
+def sender() -> Callable[[str], object]:
+    """Return what sends a message to SyncQueue once (parameter WebhookSender)."""
+    url = os.environ["SYNC_QUEUE_URL"]
+    if os.environ["WEBHOOK_SENDER"] == "signer":
+        return SignedQueue(url, os.environ, seconds=SECONDS).send
+    import boto3  # noqa: PLC0415 - to import it and make a client is what the signer saves
+    from botocore.config import Config  # noqa: PLC0415 - as above
+
+    config = Config(connect_timeout=SECONDS, read_timeout=SECONDS, retries={"total_max_attempts": 1})
+    sqs = boto3.client("sqs", config=config)
+    return lambda message: sqs.send_message(QueueUrl=url, MessageBody=message)
+
+
+send_once = sender()
 
 
 def send(message: str) -> None:
     """Make a message durable. Sending it twice does no harm."""
     try:
-        sqs.send_message(QueueUrl=queue_url, MessageBody=message)
+        send_once(message)
     except Exception as error:
         # The connection was closed while this process was frozen; a new one takes milliseconds.
         if not aws_errors.is_stale(error):
             raise
-        sqs.send_message(QueueUrl=queue_url, MessageBody=message)
+        send_once(message)
 
 
 receiver = Receiver(

@@ -8,24 +8,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
-
 from numberdesk.runtime import build, invocation
+from numberdesk.runtime.batch import handle_each
 from numberdesk.runtime.observe import logger, metrics
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
-    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+    from numberdesk.runtime.batch import Record
+
 notifier = build.notifier()
 failures = build.notification_failures()
 
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
-def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, list[dict[str, str]]]:
     """Send a batch's messages, then settle its queue messages one by one."""
     invocation.began(context)
     if "Records" not in event:
@@ -36,10 +34,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
         time_left=invocation.left,
     )
 
-    def settle(record: SQSRecord) -> None:
-        if error := untold.get(record.message_id):
-            logger.append_keys(message_id=record.message_id)
+    def settle(record: Record) -> None:
+        if error := untold.get(record["messageId"]):
+            logger.append_keys(message_id=record["messageId"])
             with failures.of(record):
                 raise error
 
-    return process_partial_response(event=event, record_handler=settle, processor=processor, context=context)
+    return handle_each(event, settle)

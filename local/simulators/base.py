@@ -6,6 +6,7 @@ everything that is due by the clock happens (``_advance``). Its driver calls ``p
 
 from __future__ import annotations
 
+import inspect
 import json
 import random
 import socket
@@ -300,6 +301,10 @@ class Simulator:
         if not getattr(method, "is_control", False):
             return json_response({"error": f"no control {command!r}"}, 404)
         arguments = request.args.to_dict() if request.method == "GET" else request.get_json(silent=True) or {}
+        try:
+            inspect.signature(method).bind(**arguments)  # type: ignore[arg-type]
+        except TypeError as error:
+            return json_response({"error": f"{command}: {error}"}, 400)
         try:
             return json_response({"result": method(**arguments)})  # type: ignore[misc]
         except LookupError as error:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from local.play import NEVER_BY_ITSELF, Play, Steps, expect
 from local.stories.safe import expect_held, shown
 from local.stories.telling import expect_answer, expect_reminders, story, until_notified
-from numberdesk.domain.request import parse_duration
+from numberdesk.domain.durations import parse_duration
 
 BACKLOG = 200
 ON_TIME = timedelta(seconds=10)

@@ -17,7 +17,7 @@ from numberdesk.api.models.orders import Submitted
 from numberdesk.domain import wording
 from numberdesk.domain.statuses import ENDED, OrderState
 from numberdesk_cli.errors import DeskError, Exit, NotFoundError, UsageError
-from numberdesk_cli.explain import explain, is_vetted
+from numberdesk_cli.explain import ATTENTION, explain, is_vetted
 from numberdesk_cli.session import Desk, DryRun, Flag, OrderId, Reason, SubOrder, Text, Yes
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def submit(file: Text, *, desk: Desk) -> int:
             f"{done.order_id}: accepted; it is placed within a moment."
         )
     else:
+        desk.out.note(f"{done.order_id} was submitted before. Nothing is ordered again.")
         desk.show_done(done)
     return Exit.DONE
 
@@ -163,7 +164,7 @@ def _list(desk: Session, found: Iterator[Summary], limit: int, none: str) -> int
             ("RECEIVED", lambda order: order.received_at),
             ("DEADLINE", lambda order: order.next_deadline),
             ("TIME LEFT", left),
-            ("NEEDS", lambda order: order.attention),
+            ("NEEDS", lambda order: " ".join(ATTENTION.get(each, each) for each in order.attention) or "-"),
         ],
         none=none,
     )
@@ -181,7 +182,7 @@ def show(order_id: OrderId, *, desk: Desk) -> int:
         [
             ("order", lambda it: it.order_id),
             ("state", lambda it: it.state.value),
-            ("needs a person", lambda it: it.attention),
+            ("needs a person", lambda it: " ".join(ATTENTION.get(each, each) for each in it.attention)),
             ("provider", lambda it: f"{it.provider}, account {it.account}"),
             ("their id", lambda it: it.provider_order_id),
             ("their status", lambda it: it.provider_status),
@@ -311,8 +312,17 @@ def _tell_news(desk: Session, order_id: str, after: str) -> str:
 
 def line_of(entry: Entry) -> str:
     """Write a ledger entry in one line."""
-    what = entry.message or json.dumps(entry.data, ensure_ascii=False)
-    return f"{entry.at:%Y-%m-%d %H:%M:%S}Z  {entry.order_id or ''}  {entry.kind.value}  {what}"
+    return f"{entry.at:%Y-%m-%d %H:%M:%S}Z  {entry.order_id or ''}  {entry.kind.value}  {_what(entry)}"
+
+
+def _what(entry: Entry) -> str:
+    """Return an entry's message; of one without, its data as names and values."""
+
+    def value(of: Any) -> str:
+        return of if isinstance(of, str) else json.dumps(of, ensure_ascii=False)
+
+    data = (f"{name.replace('_', ' ')}: {value(of)}" for name, of in entry.data.items() if of is not None)
+    return entry.message or "; ".join(data)
 
 
 @orders.command
@@ -325,7 +335,7 @@ def ledger(order_id: OrderId, *, desk: Desk) -> int:
             ("WHAT", lambda entry: entry.kind.value),
             ("WHO", lambda entry: wording.who(entry.actor)),
             ("STATE", lambda entry: entry.state and entry.state.value),
-            ("MESSAGE", lambda entry: entry.message or json.dumps(entry.data, ensure_ascii=False)),
+            ("MESSAGE", _what),
         ],
     )
     return Exit.DONE

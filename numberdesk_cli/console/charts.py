@@ -168,6 +168,9 @@ def _placed(steps: list[Step], now: datetime) -> tuple[Step, ...]:
     def share(at: datetime, start: datetime, end: datetime) -> float:
         return (at - start) / (end - start) if end > start else 0.5
 
+    if last == first:
+        last += timedelta(seconds=1)  # known only just now: it is drawn across the chart
+
     placed = []
     for index, step in enumerate(steps):
         after = steps[index + 1].known_at if index + 1 < len(steps) else last

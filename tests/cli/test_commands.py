@@ -108,6 +108,7 @@ def test_order_is_submitted_shown_listed_and_exported(desk: Command, tmp_path: P
     assert "order-1: accepted" in desk.out
     desk.world.pass_time(3)
     assert desk("order submit", str(file)) == Exit.DONE
+    assert "order-1 was submitted before. Nothing is ordered again." in desk.err
     assert "It is complete: 2 of 2 delivered." in desk.out
     assert desk("orders list --state completed") == Exit.DONE
     assert "order-1" in desk.out
@@ -284,12 +285,14 @@ def test_requirements_are_listed_and_answered(desk: Command, tmp_path: Path) -> 
     rows = desk.json("requirements list order-1")
     kinds = {row["specification"]["kind"]: row["specification"]["name"] for row in rows if row["specification"]}
     assert desk("needs-attention") == Exit.DONE
-    assert "requirements_owed" in desk.out
+    assert "Requirements need a value." in desk.out
     proof = tmp_path / "proof.pdf"
     proof.write_bytes(b"%PDF-1.7 a proof")
     assert desk("requirements supply order-1", kinds["document"], "--file", str(proof)) == Exit.DONE
     assert desk("requirements supply order-1", kinds["text"], "--text", "Example GmbH") == Exit.DONE
     desk.world.pass_time(3)
+    assert desk("acknowledge order-1") == Exit.DONE
+    assert f"1 requirement needs a value: “{kinds['address']}”." in desk.out
     states = {row["requirement"]["name"]: row["requirement"]["state"] for row in desk.json("requirements list order-1")}
     assert states[kinds["document"]] != "awaiting_value"
     assert states[kinds["text"]] != "awaiting_value"
@@ -384,6 +387,8 @@ def test_watch_prints_each_entry_once_and_ends_with_the_order(desk: Command, mon
     vetted(desk, "order-2")
     assert desk("orders cancel order-2 --yes --reason", "The office is not opened.") == Exit.DONE
     assert desk("orders watch order-1 order-2") == Exit.UNFINISHED
+    assert "  order-1  OrderReceived  asked: 2; request hash: " in desk.out
+    assert "{" not in desk.out
 
 
 def test_export_never_writes_a_cell_that_a_spreadsheet_runs(desk: Command, capsys: pytest.CaptureFixture[str]) -> None:

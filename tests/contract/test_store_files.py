@@ -48,8 +48,10 @@ def upload(key: str = "orders/order-1/f-1") -> Upload:
 def client() -> Iterator[tuple[S3Client, str]]:
     """Return the functions' own client, whose settings determine the upload forms."""
     with mock.patch.dict("os.environ", LAMBDA), mock_aws():
+        aws.s3.cache_clear()
         aws.session.cache_clear()
         yield aws.s3(), create_stack().outputs["FilesBucketName"]
+    aws.s3.cache_clear()
     aws.session.cache_clear()
 
 

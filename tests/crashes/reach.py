@@ -43,7 +43,7 @@ _CALLS: Mapping[str, frozenset[str]] = {
 """The methods by which the layers make outside calls."""
 _SHARED = frozenset({"dynamodb.py", "http.py"})
 """These define them."""
-_CLIENTS = frozenset({"_api", "_client", "_secrets"})
+_CLIENTS = frozenset({"_api", "_client"})
 """Attributes that are clients, of AWS or of Telnyx's API."""
 
 

@@ -42,10 +42,10 @@ BOMB = f"""<?xml version="1.0"?>
 <NumberOrder xmlns="http://api.callfire.com/data" id="1"><Status>&i;</Status></NumberOrder>"""
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[World]:
-    """Share one world among all tests: each leaves at most an unmatched event."""
-    with deploy() as made:
+@pytest.fixture(scope="module", params=["signer", "client"])
+def shared(request: pytest.FixtureRequest) -> Iterator[World]:
+    """Share one world of each sender among all tests: each leaves at most an unmatched event."""
+    with deploy(WebhookSender=request.param) as made:
         yield made
 
 
@@ -327,10 +327,10 @@ def test_large_body_without_a_hint_is_accepted(shared: World, path: str, content
 def test_unavailable_queue_makes_the_provider_retry(
     shared: World, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    def fail(**_request: object) -> None:
+    def fail(_operation: str, _request: object) -> None:
         raise error
 
-    monkeypatch.setattr(shared.function("receive_webhook").module.sqs, "send_message", fail)
+    monkeypatch.setitem(vars(shared.sqs), "_make_api_call", fail)
     assert shared.webhook(TELNYX, shared.telnyx.sign(BODY), BODY) == 503
     assert type(error).__name__ in shared.output.getvalue()
     assert '"WebhooksNotDurable":[1.0]' in shared.output.getvalue()

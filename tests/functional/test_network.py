@@ -23,6 +23,7 @@ from numberdesk.providers.http import BasicAuth, Http
 from tests.support.builders import START
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -39,10 +40,17 @@ class Clock:
 
 @dataclass
 class Server:
-    """A server that records its requests; `moved_to` makes it redirect everybody."""
+    """A server that records its requests; `moved_to` makes it redirect everybody.
+
+    After an answer, `closes` makes it close the connection, and `drops` does so only when the next request arrives on it: that is how it
+    looks if the connection was lost while the client was frozen.
+    """
 
     status: int = 200
     moved_to: str = ""
+    closes: bool = False
+    drops: bool = False
+    connections: list[socket.socket] = field(default_factory=list)
     asked: list[tuple[str, str, str | None]] = field(default_factory=list)
     """Method, target and credentials."""
     port: int = 0
@@ -55,7 +63,17 @@ class Server:
 @contextmanager
 def serving(server: Server, context: ssl.SSLContext | None = None) -> Iterator[Server]:
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            super().setup()
+            self.answered = False
+            server.connections.append(self.connection)
+
         def do_GET(self) -> None:
+            if server.drops and self.answered:
+                self.close_connection = True
+                return
             server.asked.append((self.command, self.path, self.headers.get("Authorization")))
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             self.send_response(server.status)
@@ -64,6 +82,8 @@ def serving(server: Server, context: ssl.SSLContext | None = None) -> Iterator[S
             self.send_header("Content-Length", "2")
             self.end_headers()
             self.wfile.write(b"{}")
+            self.wfile.flush()
+            self.answered, self.close_connection = True, server.closes
 
         do_POST = do_PATCH = do_DELETE = do_CONNECT = do_GET  # noqa: N815 - as the base class has it
 
@@ -132,6 +152,33 @@ def test_credentials_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyP
     with serving(Server()) as provider:
         send(http(provider.url), "GET")
         assert provider.asked == [("GET", "/orders", "Basic bG9naW46cGFzc3dvcmQ=")]
+
+
+def test_reads_of_all_accounts_share_connections() -> None:
+    with serving(Server()) as provider:
+        for _ in range(3):
+            assert send(http(provider.url), "GET") == 200
+        assert (len(provider.asked), len(provider.connections)) == (3, 1)
+
+
+def test_purchase_has_a_connection_of_its_own() -> None:
+    """On a kept connection that was lost meanwhile, its outcome would be unknown."""
+    with serving(Server(drops=True)) as provider:
+        connection = http(provider.url)
+        assert [send(connection, method) for method in ("GET", "POST", "POST", "PATCH", "DELETE")] == [200] * 5
+        assert (len(provider.asked), len(provider.connections)) == (5, 5)
+        # Nor does a read use the purchase's: only the first of these connections was kept.
+        assert send(connection, "GET") == 200
+        assert len(provider.connections) == 6
+
+
+@pytest.mark.parametrize("lost", ["closes", "drops"])
+def test_read_on_a_lost_connection_is_repeated_on_a_new_one(lost: str) -> None:
+    with serving(Server()) as provider:
+        setattr(provider, lost, True)
+        for _ in range(3):
+            assert send(http(provider.url), "GET") == 200
+        assert (len(provider.asked), len(provider.connections)) == (3, 3)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from tests.support.aws_errors import BROKEN, client_error
 from tests.unit.services.test_aws_errors import ELSE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tests.support.aws import World
 
@@ -28,6 +28,13 @@ ERRORS = {
     "5xx": client_error("ServiceUnavailable", 503),
 }
 STALE = ("closed", "TLS", "anything of the HTTP client")
+
+
+@pytest.fixture(params=["signer", "client"])
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    """Return a deployed numberdesk with each sender."""
+    with aws.world(WebhookSender=request.param) as made:
+        yield made
 
 
 def failing(world: World, monkeypatch: pytest.MonkeyPatch, *errors: Exception) -> list[str]:

@@ -87,9 +87,9 @@ def test_last_valid_secret_is_used_for_an_hour_meanwhile(
 
 
 def _expire(world: World) -> None:
-    """Let the five minutes pass during which a cached secret is not read again; they are real time."""
+    """Let the five minutes pass during which a cached secret is not read again."""
     module: Any = world.function("place_order").module
-    module.placer.desk.providers._secrets.store.clear()
+    module.placer.desk.providers._read.clear()
 
 
 @pytest.mark.parametrize("name", FAULTS)

@@ -41,16 +41,16 @@ _ROUTES = ("/webhooks/{provider}", "/postbacks/{provider}/{token}")
 
 
 class _Queue:
-    """The one call of SQS that the receiver makes."""
+    """What the receiver sends to."""
 
     def __init__(self) -> None:
         self.sent: list[str] = []
         self.reachable = True
 
-    def send_message(self, QueueUrl: str, MessageBody: str) -> None:  # noqa: N803 - boto3's names
+    def send(self, message: str) -> None:
         if not self.reachable:
             raise EndpointConnectionError(endpoint_url="https://sqs.example")
-        self.sent.append(MessageBody)
+        self.sent.append(message)
 
 
 class _Datetime(datetime):
@@ -80,6 +80,7 @@ def _receiver() -> tuple[Any, _Queue]:
         "SYNC_QUEUE_URL": "https://sqs.example/queue",
         "WEBHOOK_TOLERANCE_SECONDS": str(int(TOLERANCE.total_seconds())),
         "WEBHOOK_BODY_LIMIT_BYTES": str(LIMIT),
+        "WEBHOOK_SENDER": "signer",
         "AWS_DEFAULT_REGION": "eu-central-1",
         "POWERTOOLS_SERVICE_NAME": "receive_webhook",
         "POWERTOOLS_METRICS_NAMESPACE": "numberdesk",
@@ -92,7 +93,7 @@ def _receiver() -> tuple[Any, _Queue]:
     with mock.patch.dict(os.environ, variables):
         spec.loader.exec_module(module)
     queue = _Queue()
-    vars(module).update(sqs=queue, datetime=_Datetime)
+    vars(module).update(send_once=queue.send, datetime=_Datetime)
     for handler in module.logger.handlers:
         handler.setStream(_nowhere())
     return module, queue

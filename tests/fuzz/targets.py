@@ -17,8 +17,9 @@ from pydantic import TypeAdapter, ValidationError
 from numberdesk.domain import notices, patterns, text
 from numberdesk.domain.capabilities import check
 from numberdesk.domain.clock import EARLIEST, LATEST
+from numberdesk.domain.durations import parse_duration
 from numberdesk.domain.model import GivenInstant
-from numberdesk.domain.request import InvalidMessageError, OrderMessage, Request, parse_duration, read_message
+from numberdesk.domain.request import InvalidMessageError, OrderMessage, Request, read_message
 from numberdesk.providers import json_values, numbers, registry, xml
 from numberdesk.providers.base import NotAHintError, ProviderError
 from numberdesk.services.paging import Tokens, peek

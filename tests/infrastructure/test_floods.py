@@ -38,18 +38,20 @@ def throttles() -> dict[str, tuple[int, int]]:
     }
 
 
+RECEIVER = ast.parse((ROOT / "functions" / "receive_webhook" / "app.py").read_text())
+
+
 def default(parameter: str) -> int:
     """Return the default of a numeric parameter."""
     return int(expanded()["Parameters"][parameter]["Default"])
 
 
-def receiver_timeouts() -> dict[str, Any]:
-    """Return the settings of the receiver's one client, read from its source: importing it would need a function's environment."""
-    tree = ast.parse((ROOT / "functions" / "receive_webhook" / "app.py").read_text())
-    (config,) = (
-        node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Config")
+def sender_settings(name: str) -> dict[str, str]:
+    """Return the settings of one of the receiver's senders, from its source: importing it would need a function's environment."""
+    (call,) = (
+        node for node in ast.walk(RECEIVER) if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(name)
     )
-    return {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in config.keywords}
+    return {str(keyword.arg): ast.unparse(keyword.value) for keyword in call.keywords}
 
 
 # --- The endpoints ---
@@ -81,10 +83,19 @@ def test_lambda_runs_everything_the_throttles_admit() -> None:
 
 def test_receiver_waits_no_longer_than_telnyx() -> None:
     """A hanging queue must not occupy receivers for longer than the provider waits for the response."""
-    times = receiver_timeouts()
-    assert times["retries"] == {"total_max_attempts": 1}
-    assert times["connect_timeout"] + times["read_timeout"] <= 2
-    assert functions()["receive_webhook"]["Timeout"] > times["connect_timeout"] + times["read_timeout"]
+    (seconds,) = (
+        ast.literal_eval(node.value)
+        for node in RECEIVER.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "SECONDS"
+    )
+    assert sender_settings("SignedQueue") == {"seconds": "SECONDS"}
+    assert sender_settings("Config") == {
+        "connect_timeout": "SECONDS",
+        "read_timeout": "SECONDS",
+        "retries": "{'total_max_attempts': 1}",
+    }
+    assert 2 * seconds <= 2
+    assert functions()["receive_webhook"]["Timeout"] > 2 * seconds
 
 
 # --- Concurrency ---

@@ -39,6 +39,8 @@ FIRST_PARTY = {
     "numberdesk.domain",
     "numberdesk.domain.schema",
     "numberdesk.domain.titles",
+    "numberdesk.messaging",
+    "numberdesk.messaging.signed",
     "numberdesk.providers",
     "numberdesk.providers.info",
     "numberdesk.providers.registry",
@@ -51,7 +53,7 @@ FIRST_PARTY = {
 
 
 @cache
-def started() -> dict[str, Any]:
+def started(sender: str = "signer") -> dict[str, Any]:
     folder = ROOT / "functions" / "receive_webhook"
     environment = {
         "PATH": os.environ["PATH"],
@@ -64,6 +66,7 @@ def started() -> dict[str, Any]:
         "SYNC_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/sync",
         "TELNYX_PUBLIC_KEYS": "default=AAAA",
         "CALLFIRE_TOKEN_DIGESTS": "",
+        "WEBHOOK_SENDER": sender,
         "WEBHOOK_TOLERANCE_SECONDS": "300",
         "WEBHOOK_BODY_LIMIT_BYTES": "4194304",
     }
@@ -82,7 +85,9 @@ def started() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("when", ["at_start", "after"])
-@pytest.mark.parametrize("package", ["httpx", "pydantic", "telnyx", "phonenumbers", "defusedxml", "asyncio", "OpenSSL"])
+@pytest.mark.parametrize(
+    "package", ["httpx", "pydantic", "telnyx", "phonenumbers", "defusedxml", "asyncio", "OpenSSL", "boto3"]
+)
 def test_expensive_modules_are_not_imported(package: str, when: str) -> None:
     assert [module for module in started()[when] if module.split(".")[0] == package] == []
 
@@ -92,5 +97,7 @@ def test_receiver_imports_only_these_modules_of_ours(when: str) -> None:
     assert {module for module in started()[when] if module.split(".")[0] == "numberdesk"} == FIRST_PARTY
 
 
-def test_receiver_creates_one_client() -> None:
-    assert started()["clients"] == ["sqs"]
+@pytest.mark.parametrize(("sender", "clients"), [("signer", []), ("client", ["sqs"])])
+def test_receiver_creates_a_client_only_where_it_is_asked_to(sender: str, clients: list[str]) -> None:
+    assert started(sender)["clients"] == clients
+    assert ("boto3" in started(sender)["at_start"]) == bool(clients)

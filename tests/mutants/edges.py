@@ -96,8 +96,8 @@ MUTANTS = (
     Mutant(
         "probe-reads-the-cache",
         "runtime/accounts.py",
-        'max_age=CACHED_SECONDS, transform="json", force_fetch=fresh)',
-        'max_age=CACHED_SECONDS, transform="json")',
+        "if fresh or now - read_at >= _CACHED:",
+        "if now - read_at >= _CACHED:",
         "New credentials are tried minutes after they were written.",
         ("unit/runtime/test_accounts.py::test_fresh_connection_reads_the_secret_again_and_any_other_the_cache",),
     ),

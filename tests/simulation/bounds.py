@@ -8,7 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from numberdesk.domain import lists
-from numberdesk.domain.request import parse_duration
+from numberdesk.domain.durations import parse_duration
 from numberdesk.domain.statuses import FOLLOWED, ChangeKind
 from numberdesk.services.wake import MAX_PATIENCE
 from numberdesk.storage.holdings import inventory_item

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from numberdesk.domain.request import parse_duration
+from numberdesk.domain.durations import parse_duration
 from numberdesk.domain.statuses import ChangeKind
 from numberdesk.services.wake import MAX_PATIENCE
 

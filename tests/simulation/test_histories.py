@@ -57,7 +57,7 @@ def known(seed: int) -> Counter[str]:
     return history(Plan(seed))
 
 
-@pytest.mark.parametrize("seed", [7, 20, 30, 100, 270])
+@pytest.mark.parametrize("seed", [7, 20, 30, 100, 200])
 def test_same_seed_plays_the_same_history(seed: int) -> None:
     one, two = play(Plan(seed)), play(Plan(seed))
     assert one.store.entries == two.store.entries

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from numberdesk.domain.order import Order
     from tests.simulation.world import World
 
-SEEDS = [11, 3, 33, 5, 10, 20, 50, 110, 21, 35, 4, 23, *range(200, 260)]
-"""Histories of every kind. Each change is made in the first one that has what it needs."""
+SEEDS = [113, 46, 104, 52, 98, 19, 43, 7, 108, 95, 30, 60, *range(200, 260)]
+"""Histories of every kind, short ones first. Each change is made in the first one that has what it needs."""
 A_DAY = timedelta(days=1)
 
 
@@ -113,7 +113,7 @@ def another_state(world: World) -> None:
 
 
 def left_placing(world: World) -> None:
-    write(world, orders(world)[0], state=OrderState.PLACING)
+    write(world, first(iter(orders(world))), state=OrderState.PLACING)
 
 
 def operation_left_open(world: World) -> None:
@@ -237,7 +237,7 @@ def long_chain(world: World) -> None:
 
 
 def many_hanging_runs(world: World) -> None:
-    world.seen.swallowed[orders(world)[0].order_id] += 100
+    world.seen.swallowed[first(iter(orders(world))).order_id] += 100
 
 
 def row_reported_twice(world: World) -> None:
@@ -253,7 +253,7 @@ def many_calls_in_a_run(world: World) -> None:
 
 
 def many_polls(world: World) -> None:
-    world.seen.polls += [(orders(world)[0].order_id, world.time)] * 1_000
+    world.seen.polls += [(first(iter(orders(world))).order_id, world.time)] * 1_000
 
 
 def polls_for_one_webhook(world: World) -> None:
@@ -283,7 +283,7 @@ def limit_overrun(world: World) -> None:
 
 
 def bought_while_off(world: World) -> None:
-    world.seen.begun.append((orders(world)[0].order_id, False))
+    world.seen.begun.append((first(iter(orders(world))).order_id, False))
 
 
 def secret_in_a_log(world: World) -> None:

@@ -18,11 +18,12 @@ from unittest import mock
 from aws_lambda_powertools.metrics import base
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf import cloudwatch
 from botocore.client import BaseClient
+from botocore.httpsession import URLLib3Session
 from botocore.signers import S3PostPresigner
 
 from numberdesk import runtime
 from numberdesk.runtime import clock as runtime_clock
-from tests.support import recursion
+from tests.support import recursion, signed
 from tests.support.quick_moto import call
 from tests.support.roles import form_held_to_its_role, held_to_its_role
 from tests.support.senders import sending_as
@@ -95,8 +96,10 @@ class Function:
             output: gets every line that the function logs or prints.
         """
         self.name = name
-        self._environment = {**LAMBDA, "AWS_LAMBDA_FUNCTION_NAME": name, **environment}
-        self._encoded = {os.fsencode(key): os.fsencode(value) for key, value in self._environment.items()}
+        self._environment: dict[str, str] = {}
+        self._encoded: dict[bytes, bytes] = {}
+        self.set(**LAMBDA, AWS_LAMBDA_FUNCTION_NAME=name)
+        self.set(**environment)
         self._role_id = role_id(functions()[name]["Role"]["Fn::GetAtt"][0])
         self._output = output
         self._datetime = _datetime_of(clock)
@@ -116,6 +119,11 @@ class Function:
             # The receiver, which makes no clock, uses the machine's.
             self.module.datetime = self._datetime  # type: ignore[attr-defined]
 
+    def set(self, **environment: str) -> None:
+        """Set variables, as Lambda does while a function is warm."""
+        self._environment |= environment
+        self._encoded |= {os.fsencode(key): os.fsencode(value) for key, value in environment.items()}
+
     def __call__(self, event: dict[str, Any], *, remaining_ms: int = 170_000, trace: str | None = None) -> Any:
         """Invoke the handler with the trace header that Lambda gives the invocation; by default it starts a new chain."""
         with self._lambda(trace):
@@ -129,6 +137,7 @@ class Function:
             mock.patch.object(os.environ, "_data", {**self._encoded, b"_X_AMZN_TRACE_ID": header.encode()}),
             redirect_stdout(self._output),
             mock.patch.object(BaseClient, "_make_api_call", held_to_its_role(self.name, call)),
+            mock.patch.object(URLLib3Session, "send", signed.send),
             mock.patch.object(S3PostPresigner, "generate_presigned_post", form_held_to_its_role(self.name, _SIGN)),
             sending_as(f"{self._role_id}:{self._environment.get('STACK_NAME', 'numberdesk')}-{self.name}"),
             # Powertools dates metrics by the machine's clock; single metrics have a place of their own.

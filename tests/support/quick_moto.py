@@ -15,6 +15,7 @@ from urllib.parse import urlencode, urlparse
 import boto3
 import botocore.hooks
 import botocore.parsers
+import botocore.session
 import botocore.useragent
 import botocore.validate
 import jsonpath_ng.ext
@@ -84,7 +85,7 @@ _FAILED = 300
 """The least status of an answer that is an error."""
 _SERVER_ERROR = 500
 _validator = botocore.validate.ParamValidator()
-_make_client = boto3.Session.client
+_make_client = botocore.session.Session.create_client
 _make_api_call = vars(BaseClient)["_make_api_call"]
 _make_request = vars(BaseClient)["_make_request"]
 _alias_event_name = cache(vars(botocore.hooks.EventAliaser)["_alias_event_name"])
@@ -104,6 +105,7 @@ def quick_moto() -> Iterator[None]:
         # A client takes longer to create than most tests take, and has no state: a test that patches one must undo it.
         mock.patch.object(boto3, "client", lambda service, **_: _client(service)),
         mock.patch.object(boto3.Session, "client", lambda session, service, **_: _client(service)),
+        mock.patch.object(botocore.session.Session, "create_client", lambda session, service, **_: _client(service)),
         # Nothing here uses `requests`, for which moto registers a thousand patterns each time that it begins.
         mock.patch.object(moto.core.models, "RESPONSES_METHODS", []),
         mock.patch.object(BaseClient, "_make_api_call", call),
@@ -129,7 +131,7 @@ def quick_moto() -> Iterator[None]:
 
 @cache
 def _client(service: str) -> Any:
-    return _make_client(boto3.Session(region_name=REGION), service)  # type: ignore[call-overload]
+    return _make_client(boto3.Session(region_name=REGION)._session, service)
 
 
 def call(client: BaseClient, operation: str, request: dict[str, Any]) -> Any:

@@ -20,9 +20,9 @@ from numberdesk.api.models.orders import OrderView, Submitted
 from numberdesk.api.problems import HttpProblem, ProblemDocument
 from numberdesk.api.routes import ROUTES, decoded, nearest_route, route_of
 from numberdesk.domain.issues import ValidationIssue
-from numberdesk.domain.request import is_order_id, read_json, shown_name
-from numberdesk.domain.text import did_you_mean
-from numberdesk.services.desk import what_broke
+from numberdesk.domain.request import is_order_id, shown_name
+from numberdesk.domain.text import did_you_mean, read_json
+from numberdesk.services.log import what_broke
 from numberdesk.services.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from numberdesk.api.caller import Services
     from numberdesk.api.routes import Route
-    from numberdesk.services.desk import Log
+    from numberdesk.services.log import Log
 
 _WITH_BODY = ("POST", "PUT")
 _NOBODY = ProblemDocument(HttpProblem.NOT_AUTHENTICATED, "sign the request with an IAM principal's credentials")

@@ -13,7 +13,7 @@ from numberdesk.api.routes import ROUTES
 
 if TYPE_CHECKING:
     from numberdesk.api.caller import Services
-    from numberdesk.services.desk import Log
+    from numberdesk.services.log import Log
 
 _ABOUT = """\
 The API of the order desk for phone numbers. Requests are signed (SigV4, service `execute-api`) by IAM principals; three managed

@@ -10,12 +10,13 @@ import hashlib
 import zlib
 from typing import TYPE_CHECKING
 
-from numberdesk.domain.lists import SHARDS
 from numberdesk.domain.model import instant_text
 
 if TYPE_CHECKING:
     from numberdesk.domain.ledger import Entry
 
+SHARDS = 2
+"""Partitions of the list of a month. A page reads all of them."""
 _DIGITS = 16
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from numberdesk.domain.durations import parse_duration
 from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.request import (
     Contact,
@@ -16,7 +17,6 @@ from numberdesk.domain.request import (
     NumbersItem,
     OrderMessage,
     Partial,
-    parse_duration,
 )
 
 if TYPE_CHECKING:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from pydantic import Field, JsonValue
 
 from numberdesk.domain.model import Record
-from numberdesk.domain.order import Order
 from numberdesk.domain.statuses import ChangeKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from numberdesk.domain.order import Order
 
 ALL_OR_NOTHING = "all or nothing"
 """What is recorded of an order that refuses a part, when its provider delivered one."""
@@ -53,5 +54,5 @@ def because(reason: str | None) -> dict[str, JsonValue]:
     return {} if reason is None else {"reason": reason}
 
 
-Step = tuple[Order, list[Change]]
+Step: TypeAlias = "tuple[Order, list[Change]]"
 """An order after something happened, and the changes."""

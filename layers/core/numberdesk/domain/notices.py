@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from numberdesk.domain.model import Instant, Record
-from numberdesk.domain.request import read_json
 from numberdesk.domain.statuses import ChangeKind
-from numberdesk.domain.text import paragraph
+from numberdesk.domain.text import paragraph, read_json
 from numberdesk.domain.wording import count
 
 if TYPE_CHECKING:

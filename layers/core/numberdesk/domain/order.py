@@ -21,7 +21,7 @@ from numberdesk.domain.statuses import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
 
 class AssetRequirement(Record):
@@ -65,10 +65,6 @@ class SubOrder(Record):
     provider_status: str
     country: str | None = None
     number_type: str | None = None
-
-
-OWN = ""
-"""In place of a sub order's id: the order's own requirements and deadline."""
 
 
 class Requirement(Record):
@@ -448,12 +444,3 @@ def earliest(*instants: datetime | None) -> datetime | None:
     """Return the earliest of the given instants, ignoring none."""
     present = [instant for instant in instants if instant is not None]
     return min(present) if present else None
-
-
-def duration_text(duration: timedelta) -> str:
-    """Format a duration for people: `3 days`, `4 hours`, `90 seconds`."""
-    seconds = int(duration.total_seconds())
-    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
-        if seconds >= size and seconds % size == 0:
-            return f"{seconds // size} {unit}{'s' if seconds != size else ''}"
-    return f"{seconds} second{'s' if seconds != 1 else ''}"

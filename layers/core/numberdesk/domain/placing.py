@@ -15,7 +15,7 @@ from numberdesk.domain import costs, deadlines, operations
 from numberdesk.domain.change import Change, because
 from numberdesk.domain.lists import metadata_key
 from numberdesk.domain.model import instant_text
-from numberdesk.domain.order import OWN, Approval, Asset, Attempt, Hold, Order, Requirement, earliest
+from numberdesk.domain.order import Approval, Asset, Attempt, Hold, Order, Requirement, earliest
 from numberdesk.domain.outcome import (
     NotPurchased,
     Refused,
@@ -31,6 +31,7 @@ from numberdesk.domain.statuses import (
     FOR_A_PERSON,
     LASTING_HOLDS,
     NOTIFIED_HOLDS,
+    OWN,
     AssetState,
     ChangeKind,
     HoldKind,

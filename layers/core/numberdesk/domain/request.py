@@ -8,15 +8,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationError
 
+from numberdesk.domain.durations import parse_duration
 from numberdesk.domain.issues import MAX_ISSUES, ValidationIssue
 from numberdesk.domain.model import Given, GivenInstant
-from numberdesk.domain.text import did_you_mean
+from numberdesk.domain.text import did_you_mean, read_json
 from numberdesk.domain.values import KINDS, NOT_DOTS, Account, Answer, ProviderName, is_id, short_enough
 
 if TYPE_CHECKING:
@@ -32,31 +32,6 @@ def _distinct(values: list[str]) -> list[str]:
         message = "the same value is here twice; name each once"
         raise ValueError(message)
     return values
-
-
-_DURATION = re.compile(r"P(?=.)(?:(\d+)D)?(?:T(?=.)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", re.ASCII)
-_MAX_DURATION = 20
-
-
-def parse_duration(text: str) -> timedelta:
-    """Parse an ISO 8601 duration of whole days, hours, minutes and seconds (`P7D`, `PT4H`, `PT30S`).
-
-    Raises:
-        ValueError: It is not such a duration, or not within zero and 366 days.
-    """
-    match = _DURATION.fullmatch(text) if len(text) <= _MAX_DURATION else None
-    if match is None:
-        message = "not an ISO 8601 duration of days, hours, minutes and seconds, such as P7D, PT4H or PT30S"
-        raise ValueError(message)
-    days, hours, minutes, seconds = (int(group or 0) for group in match.groups())
-    try:
-        duration = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-    except OverflowError:
-        duration = timedelta.max
-    if duration <= timedelta(0) or duration > timedelta(days=366):
-        message = "a reminder must be longer than zero and at most 366 days before the deadline"
-        raise ValueError(message)
-    return duration
 
 
 def _one_duration(text: str) -> str:
@@ -324,19 +299,6 @@ class Request(Given):
         else:
             parts = sorted(map(_canonical, self.items))
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def read_json(body: str) -> Any:
-    """Parse JSON.
-
-    Raises:
-        ValueError: It is not JSON, or nested too deeply.
-    """
-    try:
-        return json.loads(body)
-    except RecursionError:
-        message = "nested too deep"
-        raise ValueError(message) from None
 
 
 def read_message(body: str, providers: Collection[str]) -> OrderMessage:

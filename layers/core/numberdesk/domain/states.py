@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from numberdesk.domain import costs, numbers, operations, parts, steady
 from numberdesk.domain.change import ALL_OR_NOTHING, Change, because
-from numberdesk.domain.fitting import misfit
 from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem, Partial
 from numberdesk.domain.statuses import (
     DELIVERED,
@@ -206,6 +205,9 @@ def missing(order: Order) -> str | None:
 
 
 def _fits(asset: Asset, item: CriteriaItem) -> bool:
+    # It brings the numbering plans, and most processes see no new number.
+    from numberdesk.domain.fitting import misfit  # noqa: PLC0415
+
     # No order says which numbers are near matches: if they were allowed, each number may be one.
     return misfit(item.criteria, asset, near=bool(item.criteria.best_effort)) is None
 

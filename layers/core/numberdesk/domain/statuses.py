@@ -252,3 +252,6 @@ LEDGER_ONLY = frozenset(
     }
 )
 EVENTS = frozenset(ChangeKind) - LEDGER_ONLY
+
+OWN = ""
+"""In place of a sub order's id: the order's own requirements and deadline."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -179,3 +179,16 @@ def _one_line(text: str) -> str:
 
 def _without_links(line: str) -> str:
     return _WWW.sub(r"\1[.]", _SCHEME.sub(lambda found: f"{found[1] or found[2]}[:]", line))
+
+
+def read_json(body: str) -> Any:
+    """Parse JSON.
+
+    Raises:
+        ValueError: It is not JSON, or nested too deeply.
+    """
+    try:
+        return json.loads(body)
+    except RecursionError:
+        message = "nested too deep"
+        raise ValueError(message) from None

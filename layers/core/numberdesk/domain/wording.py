@@ -137,10 +137,12 @@ class HasSubOrders(Protocol):
         """Its sub orders."""
 
 
-def where(order: HasSubOrders, sub_order_id: str) -> str:
-    """Name a sub order by its country and number type, if known, and its id."""
+def where(order: HasSubOrders, sub_order_id: str, *, briefly: bool = False) -> str:
+    """Name a sub order by its country and number type, if known, and its id; `briefly`: without an id that nobody needs to tell it by."""
     sub_order = next((s for s in order.sub_orders if s.id == sub_order_id), None)
     if sub_order is None or not sub_order.country:
         return f"sub order {quoted(sub_order_id)}"
     kind = f" {quoted(sub_order.number_type.replace('_', '-'))}" if sub_order.number_type else ""
-    return f"{quoted(sub_order.country)}{kind} (sub order {quoted(sub_order_id)})"
+    named = f"{quoted(sub_order.country)}{kind}"
+    alike = sum((s.country, s.number_type) == (sub_order.country, sub_order.number_type) for s in order.sub_orders)
+    return named if briefly and alike == 1 else f"{named} (sub order {quoted(sub_order_id)})"

@@ -47,14 +47,26 @@ class HttpOptions(TypedDict, total=False):
     transport: Transport | None
 
 
-@cache
-def _ssl_context() -> ssl.SSLContext:
-    # Building it costs more than the rest of a client, so all clients share it.
-    return ssl.create_default_context()
+class _Connections(httpx.BaseTransport):
+    """Connections of all accounts. Reads share them across invocations; every other call opens one of its own."""
+
+    def __init__(self) -> None:
+        context = ssl.create_default_context()
+        # Common load balancers close a connection that is idle for 60 s.
+        self._kept = httpx.HTTPTransport(verify=context, limits=httpx.Limits(keepalive_expiry=55))
+        # While Lambda freezes the process, the other end may drop a connection unnoticed. A read is repeated then, but the outcome of
+        # a purchase would be unknown.
+        self._single = httpx.HTTPTransport(verify=context, limits=httpx.Limits(max_keepalive_connections=0))
+
+    def handle_request(self, request: Request) -> Response:
+        return (self._kept if request.method == "GET" else self._single).handle_request(request)
+
+
+_connections = cache(_Connections)
 
 
 class Http:
-    """One account's connection to one provider. Creating it sends nothing."""
+    """One account's calls to one provider. Creating it sends nothing."""
 
     def __init__(
         self,
@@ -86,8 +98,7 @@ class Http:
         self._client = httpx.Client(
             base_url=base_url,
             auth=auth,
-            transport=transport,
-            verify=_ssl_context(),
+            transport=transport or _connections(),
             # Ignore proxies and credentials that the environment names.
             trust_env=False,
             follow_redirects=False,

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
-
-from aws_lambda_powertools.utilities.parameters import SecretsProvider
-from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError, TransformParameterError
 
 from numberdesk.domain import wording
 from numberdesk.providers import registry
@@ -37,7 +35,7 @@ if TYPE_CHECKING:
         """What `Accounts` needs of the table."""
 
 
-CACHED_SECONDS = 300
+_CACHED = timedelta(minutes=5)
 _GOOD_FOR = timedelta(hours=1)
 """How long the last secret is used while it cannot be read."""
 _FAULTS = {
@@ -72,13 +70,15 @@ class Accounts:
         extra_hosts: frozenset[str],
         local_run: bool,
     ) -> None:
-        self._secrets = SecretsProvider(boto3_client=client)
+        self._client = client
         self._store = store
         self._clock = clock
         self._timings = timings
         self._stack = stack
         self._extra_hosts = extra_hosts
         self._local_run = local_run
+        self._read: dict[str, tuple[Any, datetime]] = {}
+        """Each secret, and when it was read."""
         self._used: dict[tuple[str, str], tuple[Credentials, datetime]] = {}
         """The last secret of each account, and when it was read."""
         self._recorded: set[tuple[str, str, str]] = set()
@@ -156,14 +156,12 @@ class Accounts:
         name = f"{self._stack}/{provider}/{account}"
         now = self._clock.now()
         try:
-            secret: Any = self._secrets.get(name, max_age=CACHED_SECONDS, transform="json", force_fetch=fresh)
-        except TransformParameterError as error:
-            # The error's text may contain the secret.
-            raise AccountFaultError(f"the secret {name} {_CORRECT}", code=type(error).__name__) from None
-        except GetParameterError as error:
-            cause = error.__cause__ or error.__context__
-            said = aws_errors.operation_code(cause) or type(cause or error).__name__
-            if aws_errors.code(cause) in _FAULTS:
+            secret = self._secret(name, now, fresh=fresh)
+        except AccountFaultError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the secret is not read
+            said = aws_errors.operation_code(error) or type(error).__name__
+            if aws_errors.code(error) in _FAULTS:
                 raise self._no_secret(provider, account, name, said) from None
             used, read_at = self._used.get((provider, account), (None, now))
             if used is not None and now - read_at <= _GOOD_FOR:
@@ -182,6 +180,19 @@ class Accounts:
         self._used[provider, account] = credentials, now
         self._record(provider, account, now)
         return credentials
+
+    def _secret(self, name: str, now: datetime, *, fresh: bool) -> Any:
+        """Return a secret as it was within the last five minutes. One that is no JSON is not kept: it is corrected soon."""
+        secret, read_at = self._read.get(name, (None, now - _CACHED))
+        if fresh or now - read_at >= _CACHED:
+            answer = self._client.get_secret_value(SecretId=name)
+            try:
+                secret = json.loads(answer.get("SecretString") or answer["SecretBinary"])
+            except (ValueError, RecursionError) as error:
+                # The error's text may contain the secret.
+                raise AccountFaultError(f"the secret {name} {_CORRECT}", code=type(error).__name__) from None
+            self._read[name] = secret, now
+        return secret
 
     def _record(self, provider: str, account: str, now: datetime) -> None:
         """Record, once, that the account exists."""

@@ -1,15 +1,19 @@
-"""AWS clients of one session, with time-outs shorter than the functions'."""
+"""AWS clients of one session, with time-outs shorter than the functions'.
+
+They are botocore's: boto3 adds transfers of large files and resources, which nothing here uses, and which take longer to import than a
+client to make.
+"""
 
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
-import boto3
+import botocore.session
 from botocore.config import Config
 
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Callable
 
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_events import EventBridgeClient
@@ -22,47 +26,63 @@ CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", 
 
 
 @cache
-def session() -> boto3.session.Session:
+def session() -> botocore.session.Session:
     """Return the one session; further clients of it are cheap."""
-    return boto3.session.Session()
+    return botocore.session.get_session()
 
 
+def _client(service: str, config: Config = CONFIG) -> Any:
+    return session().create_client(service, config=config)
+
+
+class _OnFirstUse:
+    """A client that is made when it is first used, because many processes never use it."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = cache(make)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._make(), name)
+
+
+@cache
 def dynamodb() -> DynamoDBClient:
-    return session().client("dynamodb", config=CONFIG)
+    return cast("DynamoDBClient", _client("dynamodb"))
 
 
 def impatient_dynamodb() -> DynamoDBClient:
     """Return a client for calls that the caller can do without."""
-    return session().client(
-        "dynamodb",
-        config=CONFIG.merge(
-            Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
-        ),
-    )
+    retries = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
+    return cast("DynamoDBClient", _client("dynamodb", CONFIG.merge(retries)))
 
 
+@cache
 def sqs() -> SQSClient:
-    return session().client("sqs", config=CONFIG)
+    return cast("SQSClient", _client("sqs"))
 
 
 def events() -> EventBridgeClient:
-    return session().client("events", config=CONFIG)
+    return cast("EventBridgeClient", _client("events"))
 
 
+@cache
 def s3() -> S3Client:
     """Return a client whose forms name the bucket's own Region: the global address redirects while a bucket is new."""
     forms = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
-    return session().client("s3", config=CONFIG.merge(forms))
+    return cast("S3Client", _OnFirstUse(lambda: _client("s3", CONFIG.merge(forms))))
 
 
+@cache
 def secretsmanager() -> SecretsManagerClient:
-    return session().client("secretsmanager", config=CONFIG)
+    return cast("SecretsManagerClient", _OnFirstUse(lambda: _client("secretsmanager")))
 
 
 def sns() -> SNSClient:
     """Return a client that gives up early: messages to people are retried, and no sweep may hang on the topic."""
-    return session().client("sns", config=CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 2})))
+    retries = Config(retries={"mode": "standard", "total_max_attempts": 2})
+    return cast("SNSClient", _client("sns", CONFIG.merge(retries)))
 
 
+@cache
 def ssm() -> Any:
-    return session().client("ssm", config=CONFIG)
+    return _OnFirstUse(lambda: _client("ssm"))

@@ -1,34 +1,27 @@
 """Build the services from the environment, with one function for each Lambda function.
 
-Each imports only its own services, for a fast cold start.
+Each imports only what it needs, for a fast cold start.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, TypeVar
 
-from numberdesk.domain.costs import Limits
-from numberdesk.domain.notices import Bounds
-from numberdesk.messaging.events import EventBus
-from numberdesk.messaging.sns import SnsTopic
-from numberdesk.messaging.sqs import SqsQueue, SqsReceived, SqsRefusals
 from numberdesk.runtime import aws, invocation
 from numberdesk.runtime.clock import SystemClock
-from numberdesk.runtime.failures import Failures
 from numberdesk.runtime.observe import PowertoolsMeter, logger
 from numberdesk.runtime.settings import env, keys, timings
-from numberdesk.services.desk import Desk
-from numberdesk.services.unreadable import Unreadable
-from numberdesk.storage.marker import Marker
-from numberdesk.storage.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numberdesk.api.app import Api
     from numberdesk.domain.clock import Clock
+    from numberdesk.domain.costs import Limits
+    from numberdesk.messaging.sns import SnsTopic
+    from numberdesk.runtime.failures import Failures
+    from numberdesk.services.desk import Desk
     from numberdesk.services.erasing import Reminder
     from numberdesk.services.inventory import InventoryReconciler
     from numberdesk.services.notify import Notifier, Subscriptions
@@ -36,6 +29,10 @@ if TYPE_CHECKING:
     from numberdesk.services.publish import Publisher
     from numberdesk.services.sync import Syncer
     from numberdesk.services.wake import Waker
+    from numberdesk.storage.ledger import Ledger
+    from numberdesk.storage.marker import Marker
+
+    T = TypeVar("T", bound=Ledger)
 
 
 def order_failures() -> Failures:
@@ -51,6 +48,9 @@ def notification_failures() -> Failures:
 
 
 def _failures(queue_url: str, dead_letter_queue_url: str, vouching: set[str]) -> Failures:
+    from numberdesk.messaging.sqs import SqsReceived, SqsRefusals  # noqa: PLC0415
+    from numberdesk.runtime.failures import Failures  # noqa: PLC0415
+
     sqs = aws.sqs()
     return Failures(SqsRefusals(sqs, dead_letter_queue_url), SqsReceived(sqs, queue_url), vouching)
 
@@ -74,12 +74,14 @@ _MAX_READ = timedelta(seconds=8)
 
 
 def _marker() -> Marker:
+    from numberdesk.storage.marker import Marker  # noqa: PLC0415
+
     return Marker(aws.ssm(), env("STACK_NAME"))
 
 
-def _table(clock: Clock, margin: timedelta, marker: Marker | None = None) -> Table:
-    """Build the table: writes are retried until the margin of the invocation."""
-    table = Table(
+def _table(kind: type[T], clock: Clock, margin: timedelta, marker: Marker | None = None) -> T:
+    """Build the table or a part of it: writes are retried until the margin of the invocation."""
+    table = kind(
         aws.dynamodb(),
         env("TABLE_NAME"),
         pause=lambda seconds: clock.sleep(timedelta(seconds=seconds)),
@@ -90,17 +92,24 @@ def _table(clock: Clock, margin: timedelta, marker: Marker | None = None) -> Tab
     return _reporting(table, clock)
 
 
-def _reporting(table: Table, clock: Clock) -> Table:
+def _reporting(table: T, clock: Clock) -> T:
     """Report rows that cannot be read."""
+    from numberdesk.services.unreadable import Unreadable  # noqa: PLC0415
+
     table.report = Unreadable(table, clock, PowertoolsMeter(), logger, set())
     return table
 
 
 def _desk(max_read: timedelta = timedelta.max) -> Desk:
+    from zoneinfo import ZoneInfo  # noqa: PLC0415
+
+    from numberdesk.messaging.sqs import SqsQueue  # noqa: PLC0415
     from numberdesk.runtime.accounts import Accounts  # noqa: PLC0415
+    from numberdesk.services.desk import Desk  # noqa: PLC0415
+    from numberdesk.storage.table import Table  # noqa: PLC0415
 
     clock, times = SystemClock(), timings()
-    store = _table(clock, times.write_margin, _marker())
+    store = _table(Table, clock, times.write_margin, _marker())
     sqs = aws.sqs()
     hosts = frozenset(host.strip() for host in env("EXTRA_PROVIDER_HOSTS").split(",") if host.strip())
     accounts = Accounts(
@@ -126,6 +135,7 @@ def _desk(max_read: timedelta = timedelta.max) -> Desk:
 
 
 def placer() -> Placer:
+    from numberdesk.messaging.sqs import SqsRefusals  # noqa: PLC0415
     from numberdesk.services.place import Placer  # noqa: PLC0415
 
     return Placer(
@@ -138,6 +148,8 @@ def placer() -> Placer:
 
 
 def _limits() -> Limits:
+    from numberdesk.domain.costs import Limits  # noqa: PLC0415
+
     return Limits.model_validate_json(env("LIMITS"))
 
 
@@ -212,7 +224,9 @@ def desk_api() -> Api:
 
 
 def waker() -> Waker:
+    from numberdesk.messaging.sqs import SqsQueue  # noqa: PLC0415
     from numberdesk.services.wake import Waker  # noqa: PLC0415
+    from numberdesk.storage.table import Table  # noqa: PLC0415
 
     sqs = aws.sqs()
     return Waker(
@@ -232,10 +246,12 @@ def waker() -> Waker:
 
 
 def notifier() -> Notifier:
+    from numberdesk.domain.notices import Bounds  # noqa: PLC0415
     from numberdesk.services.notify import Notifier  # noqa: PLC0415
+    from numberdesk.storage.notices import Notices  # noqa: PLC0415
 
     # Counting must not delay messages: if the table is slow, they are sent uncounted.
-    store = Table(aws.impatient_dynamodb(), env("TABLE_NAME"), patience=timedelta)
+    store = Notices(aws.impatient_dynamodb(), env("TABLE_NAME"), patience=timedelta)
     bounds = Bounds.model_validate_json(env("MESSAGE_BOUNDS"))
     return Notifier(_people(), store, bounds, SystemClock(), PowertoolsMeter(), logger)
 
@@ -247,6 +263,8 @@ def subscriptions() -> Subscriptions:
 
 
 def _people() -> SnsTopic:
+    from numberdesk.messaging.sns import SnsTopic  # noqa: PLC0415
+
     return SnsTopic(aws.sns(), env("NOTIFICATION_TOPIC_ARN"))
 
 
@@ -265,8 +283,10 @@ def reminder() -> Reminder:
 
 
 def publisher() -> Publisher:
+    from numberdesk.messaging.events import EventBus  # noqa: PLC0415
     from numberdesk.services.publish import Publisher  # noqa: PLC0415
+    from numberdesk.storage.outbox import Outbox  # noqa: PLC0415
 
     clock = SystemClock()
-    store = _table(clock, timedelta(seconds=10))
+    store = _table(Outbox, clock, timedelta(seconds=10))
     return Publisher(store, EventBus(aws.events(), env("EVENT_BUS_NAME")), clock, PowertoolsMeter(), logger)

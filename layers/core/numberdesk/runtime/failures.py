@@ -9,15 +9,14 @@ from numberdesk.domain.schema import NewerVersionError
 from numberdesk.messaging.sqs import leave, take_in_hand
 from numberdesk.runtime import invocation
 from numberdesk.runtime.observe import PowertoolsMeter, logger
-from numberdesk.services.desk import what_broke
+from numberdesk.services.log import what_broke
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from types import TracebackType
 
-    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-
     from numberdesk.messaging.sqs import InHand
+    from numberdesk.runtime.batch import Record
     from numberdesk.services.ports import Received, Refusals
 
 MAX_RECEIVES = 5
@@ -41,32 +40,32 @@ class Failures:
         self.received = received
         self.vouching = vouching
 
-    def of(self, record: SQSRecord) -> _Handling:
+    def of(self, record: Record) -> _Handling:
         """Watch the handling of one message; `with` returns what is known of it in addition to its body."""
         return _Handling(self, record)
 
-    def refuse(self, record: SQSRecord, reason: str) -> None:
+    def refuse(self, record: Record, reason: str) -> None:
         """Put a message in hand aside at once: it would be refused again."""
         logger.warning("message refused", extra={"reason": reason})
         PowertoolsMeter().count("MessagesFailed")
         self.put_aside(record, reason)
 
-    def put_aside(self, record: SQSRecord, reason: str) -> None:
+    def put_aside(self, record: Record, reason: str) -> None:
         """Send a message to the dead-letter queue with the reason."""
-        self.dead_letters.refuse(record.body, reason=reason, order_id=None, correlation_id=record.message_id)
+        self.dead_letters.refuse(record["body"], reason=reason, order_id=None, correlation_id=record["messageId"])
 
 
 class _Handling:
-    def __init__(self, failures: Failures, record: SQSRecord) -> None:
+    def __init__(self, failures: Failures, record: Record) -> None:
         self._failures = failures
         self._record = record
 
     def __enter__(self) -> InHand:
         hand, self._token = take_in_hand(
-            self._record.raw_event.get("messageAttributes", {}),
-            self._record.attributes.sender_id or "",
+            self._record.get("messageAttributes", {}),
+            self._record["attributes"].get("SenderId", ""),
             self._failures.vouching,
-            int(self._record.attributes.approximate_receive_count),
+            int(self._record["attributes"]["ApproximateReceiveCount"]),
         )
         self._hide(invocation.left() + MARGIN)
         return hand
@@ -84,23 +83,23 @@ class _Handling:
         if isinstance(error, NewerVersionError):
             self._failures.refuse(self._record, str(error))
             return True
-        # Without the error's text, which may quote the message. The batch processor logs nothing.
+        # Without the error's text, which may quote the message. `handle_each` logs nothing.
         broke = what_broke(error)
         logger.error("message failed", extra=broke)
         PowertoolsMeter().count("MessagesFailed")
-        receives = int(self._record.attributes.approximate_receive_count)
+        receives = int(self._record["attributes"]["ApproximateReceiveCount"])
         if receives < MAX_RECEIVES:
             # Lambda itself only leaves it on the queue.
             self._hide(PAUSES[receives - 1])
             return False
         where = broke["trace"][-1] if broke["trace"] else "?"
-        reason = f"failed {receives} times, last with {broke['error']} at {where}; see the log of message {self._record.message_id}"
+        reason = f"failed {receives} times, last with {broke['error']} at {where}; see the log of message {self._record['messageId']}"
         self._failures.put_aside(self._record, reason)
         return True
 
     def _hide(self, duration: timedelta) -> None:
         """Set when the message comes back. If that fails it comes back too, but later."""
         try:
-            self._failures.received.hide(self._record.receipt_handle, duration)
+            self._failures.received.hide(self._record["receiptHandle"], duration)
         except Exception as error:  # noqa: BLE001 - the work matters more than the time of its retry
             logger.warning("visibility not changed", extra=what_broke(error))

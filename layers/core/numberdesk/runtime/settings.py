@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
-from numberdesk.domain.settings import Timings
+if TYPE_CHECKING:
+    from numberdesk.domain.settings import Timings
 
 
 def env(name: str) -> str:
@@ -27,4 +29,6 @@ def keys(name: str) -> str:
 
 def timings() -> Timings:
     """Read the desk's timings from `TIMINGS`, one JSON object; missing ones have their defaults."""
+    from numberdesk.domain.settings import Timings  # noqa: PLC0415 - some functions have none
+
     return Timings.model_validate_json(env("TIMINGS"))

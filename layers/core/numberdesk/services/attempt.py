@@ -23,7 +23,7 @@ from numberdesk.providers.base import (
     SlotBusyError,
 )
 from numberdesk.services import purchase
-from numberdesk.services.desk import what_broke
+from numberdesk.services.log import what_broke
 from numberdesk.services.ports import (
     ConflictError,
     GateClosedError,

@@ -9,8 +9,8 @@ from phonenumbers import SUPPORTED_REGIONS
 
 from numberdesk.domain.capabilities import Ability
 from numberdesk.domain.issues import ValidationIssue
-from numberdesk.domain.order import OWN
 from numberdesk.domain.request import CriteriaItem, NumbersItem
+from numberdesk.domain.statuses import OWN
 from numberdesk.providers import registry
 from numberdesk.services.problems import Problem, ProblemError
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import random
-import traceback
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from numberdesk.domain import deadlines, ledger, stuck
@@ -21,6 +19,7 @@ from numberdesk.domain.statuses import MOVES, ChangeKind, OrderState
 from numberdesk.providers import registry
 from numberdesk.providers.base import NoSuchAccountError
 from numberdesk.services import aws_errors
+from numberdesk.services.log import what_broke
 from numberdesk.services.ports import ConflictError, Due, UnreadableRowError
 
 if TYPE_CHECKING:
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from numberdesk.domain.snapshot import CommentSeen
     from numberdesk.domain.values import Payload
     from numberdesk.providers.base import AccountFaultError
+    from numberdesk.services.log import Log
     from numberdesk.services.ports import Meter, Providers, Queue, Receipt, Waking
     from numberdesk.services.stores import Accounts, DeskStore, Wakes
 
@@ -49,35 +49,6 @@ UNREAD_PAUSE = timedelta(hours=1)
 """After which an order is woken again whose row cannot be read."""
 MAX_DELAY = timedelta(minutes=15)
 """The longest delay of a queue message (SQS)."""
-
-
-class Log(Protocol):
-    """A structured log (Powertools Logger, or one for tests). Secrets, signatures and personal values never reach it."""
-
-    def append_keys(self, **keys: Any) -> None:
-        """Add these to every line from here on."""
-
-    def info(self, msg: object, *, extra: dict[str, Any] | None = None) -> None:
-        """Say what happened."""
-
-    def warning(self, msg: object, *, extra: dict[str, Any] | None = None) -> None:
-        """Say what somebody should see."""
-
-    def error(self, msg: object, *, extra: dict[str, Any] | None = None) -> None:
-        """Say what is wrong."""
-
-
-def what_broke(error: BaseException) -> dict[str, Any]:
-    """Name an error for the log: its type, AWS's own code for it, and the calls that led to it.
-
-    Never its own text: an AWS or HTTP library quotes what it was given, and that may be a key or somebody's name.
-    """
-    frames = traceback.extract_tb(error.__traceback__)
-    return {
-        "error": type(error).__name__,
-        "aws": aws_errors.operation_code(error),
-        "trace": [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames[-12:]],
-    }
 
 
 def wake_of(order: Order | Waking, now: datetime) -> tuple[dict[str, object], timedelta]:

@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote
 from numberdesk.domain import gate
 from numberdesk.domain.change import Change, because
 from numberdesk.domain.statuses import ChangeKind
-from numberdesk.services.desk import what_broke
+from numberdesk.services.log import what_broke
 from numberdesk.services.uploads import VALID
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from numberdesk.domain.order import earliest
 from numberdesk.domain.statuses import FOLLOWED, AssetState, ChangeKind, OrderState
 from numberdesk.providers import registry
 from numberdesk.providers.base import NotAbleError, ProviderError, SlotBusyError, UnreadableError
-from numberdesk.services.desk import what_broke
+from numberdesk.services.log import what_broke
 from numberdesk.services.ports import ClaimedError, ConflictError, Inventory, UnreadableRowError
 from numberdesk.services.provider_lists import read_all
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from numberdesk.domain import notices
-from numberdesk.services.desk import what_broke
+from numberdesk.services.log import what_broke
 from numberdesk.services.ports import UndeliverableError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numberdesk.domain.clock import Clock
     from numberdesk.domain.notices import Bounds, Notice
-    from numberdesk.services.desk import Log
+    from numberdesk.services.log import Log
     from numberdesk.services.ports import Meter, Topic
     from numberdesk.services.stores import Notices
 

@@ -29,7 +29,7 @@ from numberdesk.providers.base import (
     RefusedError,
     SlotBusyError,
 )
-from numberdesk.services.desk import what_broke
+from numberdesk.services.log import what_broke
 from numberdesk.services.ports import ConflictError
 
 if TYPE_CHECKING:

@@ -20,11 +20,11 @@ from numberdesk.domain import ledger, placing, stuck
 from numberdesk.domain.capabilities import check
 from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.ledger import Entry
-from numberdesk.domain.request import InvalidMessageError, read_json, read_message, readable_order_id
+from numberdesk.domain.request import InvalidMessageError, read_message, readable_order_id
 from numberdesk.domain.schedule import try_due_at
 from numberdesk.domain.schema import MESSAGES
 from numberdesk.domain.statuses import ChangeKind, OrderState
-from numberdesk.domain.text import paragraph
+from numberdesk.domain.text import paragraph, read_json
 from numberdesk.providers import registry
 from numberdesk.services.attempt import ACTOR, Attempt
 from numberdesk.services.ports import (

@@ -8,14 +8,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from numberdesk.domain.ledger import event_detail
-from numberdesk.services.desk import what_broke
+from numberdesk.services.log import what_broke
 from numberdesk.services.ports import UnreadableRowError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numberdesk.domain.clock import Clock
-    from numberdesk.services.desk import Log
+    from numberdesk.services.log import Log
     from numberdesk.services.ports import Bus, Meter, Unpublished
     from numberdesk.services.stores import Outbox, Personal
 

@@ -9,7 +9,7 @@ from numberdesk.domain.capabilities import Ability
 from numberdesk.domain.statuses import OrderState
 from numberdesk.providers import registry
 from numberdesk.providers.base import Placed
-from numberdesk.services.desk import what_broke
+from numberdesk.services.log import what_broke
 from numberdesk.services.ports import ClaimedError
 
 if TYPE_CHECKING:

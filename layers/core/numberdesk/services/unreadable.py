@@ -11,12 +11,12 @@ from numberdesk.domain.ledger import Entry
 from numberdesk.domain.messages.desk import row_unreadable
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.statuses import ChangeKind
-from numberdesk.services.desk import what_broke
+from numberdesk.services.log import what_broke
 from numberdesk.services.ports import NewerRowError
 
 if TYPE_CHECKING:
     from numberdesk.domain.clock import Clock
-    from numberdesk.services.desk import Log
+    from numberdesk.services.log import Log
     from numberdesk.services.ports import Meter, UnreadableRowError
     from numberdesk.services.stores import Ledger
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from numberdesk.domain import activity
 from numberdesk.domain.ledger import Entry
-from numberdesk.domain.lists import SHARDS
 from numberdesk.domain.model import instant_text
 from numberdesk.services.ports import Page, Unpublished
 from numberdesk.storage.dynamodb import ABSENT, Dynamo, put
@@ -39,7 +38,7 @@ class Ledger(Dynamo):
         most = limit + 1 if actor is None else MAX_SEARCHED
         found: dict[str, Key] = {}
         complete_from = ""
-        for shard in range(SHARDS):
+        for shard in range(activity.SHARDS):
             condition, values = "list_pk = :shard", {":shard": f"{activity.partition(month)}/{shard}"}
             if after is not None:
                 condition, values = f"{condition} AND list_sk < :after", {**values, ":after": after}

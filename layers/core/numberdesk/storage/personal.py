@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from numberdesk.domain.model import instant_text
-from numberdesk.domain.request import OrderMessage
-from numberdesk.domain.values import Payload
 from numberdesk.services.ports import KeptComment, Page
 from numberdesk.storage.dynamodb import PRESENT, Dynamo, put
 from numberdesk.storage.values import instant, keyed, pack, unpack
 
 if TYPE_CHECKING:
+    from numberdesk.domain.request import OrderMessage
     from numberdesk.domain.snapshot import CommentSeen
+    from numberdesk.domain.values import Payload
     from numberdesk.storage.values import Item, Key
 
 
@@ -48,6 +48,8 @@ def message_item(message: OrderMessage) -> Item:
 
 
 def message_of_item(item: Item) -> OrderMessage:
+    from numberdesk.domain.request import OrderMessage  # noqa: PLC0415 - publish_changes reads comments alone
+
     return OrderMessage.model_validate_json(unpack(item["message"]))
 
 
@@ -83,4 +85,6 @@ def payload_item(order_id: str, operation_id: str, kept: Payload) -> Item:
 
 
 def payload_of_item(item: Item) -> Payload:
+    from numberdesk.domain.values import Payload  # noqa: PLC0415 - as above
+
     return Payload.model_validate_json(unpack(item["payload"]))

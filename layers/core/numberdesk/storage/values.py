@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import zlib
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Clamped, Context, Decimal, Inexact, Overflow, Rounded, Underflow
 from typing import TYPE_CHECKING, Any, TypeVar
-
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,23 +16,23 @@ M = TypeVar("M", bound="BaseModel")
 Item = dict[str, Any]
 Key = tuple[str, str]
 
-_serializer = TypeSerializer()
-_deserializer = TypeDeserializer()
+_NUMBERS = Context(prec=38, Emin=-128, Emax=126, traps=[Clamped, Inexact, Overflow, Rounded, Underflow])
+"""What DynamoDB's numbers hold. Another one raises, instead of losing digits."""
 
 
 def marshal(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Convert plain values to DynamoDB's."""
-    return {name: _serializer.serialize(_exact(value)) for name, value in values.items()}
+    """Convert plain values to DynamoDB's, as boto3's serializer does, which only all of boto3 brings."""
+    return {name: _stored(value) for name, value in values.items()}
 
 
 def unmarshal(item: Mapping[str, Any]) -> Item:
     """Convert DynamoDB's values to plain ones."""
-    return {name: _plain(value) for name, value in decimals(item).items()}
+    return {name: _read(value, _number) for name, value in item.items()}
 
 
 def decimals(item: Mapping[str, Any]) -> Item:
     """Convert DynamoDB's values, with numbers as exact decimals."""
-    return {name: _deserializer.deserialize(value) for name, value in item.items()}
+    return {name: _read(value, Decimal) for name, value in item.items()}
 
 
 def keyed(key: Key, /, **attributes: Any) -> Item:
@@ -91,21 +89,45 @@ def shard_of(key: str, shards: int) -> str:
     return str(zlib.crc32(key.encode()) % shards)
 
 
-def _exact(value: Any) -> Any:
-    if isinstance(value, float):
-        return Decimal(repr(value))
-    if isinstance(value, dict):
-        return {name: _exact(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_exact(inner) for inner in value]
-    return value
+def _stored(value: Any) -> dict[str, Any]:  # noqa: PLR0911 - one for each kind
+    match value:
+        case None:
+            return {"NULL": True}
+        case bool():
+            return {"BOOL": value}
+        case str():
+            return {"S": value}
+        case int() | float() | Decimal():
+            number = _NUMBERS.create_decimal(repr(value) if isinstance(value, float) else value)
+            if number.is_finite():
+                return {"N": str(number)}
+        case bytes():
+            return {"B": value}
+        case dict():
+            return {"M": marshal(value)}
+        case list() | tuple():
+            return {"L": [_stored(each) for each in value]}
+    message = f"a {type(value).__name__} cannot be stored"
+    raise TypeError(message)
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, dict):
-        return {name: _plain(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_plain(inner) for inner in value]
-    return bytes(value.value) if hasattr(value, "value") and isinstance(value.value, bytes) else value
+def _number(text: str) -> int | float:
+    number = Decimal(text)
+    return int(number) if number == number.to_integral_value() else float(number)
+
+
+def _read(value: Mapping[str, Any], number: Callable[[str], object]) -> Any:
+    [(kind, content)] = value.items()
+    match kind:
+        case "NULL":
+            return None
+        case "N":
+            return number(content)
+        case "M":
+            return {name: _read(each, number) for name, each in content.items()}
+        case "L":
+            return [_read(each, number) for each in content]
+        case "S" | "BOOL" | "B":
+            return content
+    message = f"a {kind} is not read"
+    raise TypeError(message)

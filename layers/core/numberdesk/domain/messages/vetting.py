@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from numberdesk.domain.durations import duration_text, parse_duration
 from numberdesk.domain.messages.fact import UNANNOUNCED, Fact, given_reason
-from numberdesk.domain.order import OWN, duration_text
-from numberdesk.domain.request import parse_duration
-from numberdesk.domain.statuses import ChangeKind
+from numberdesk.domain.statuses import OWN, ChangeKind
 from numberdesk.domain.text import joined, quoted
 from numberdesk.domain.wording import count, listed, reason, time_left, who
 

@@ -751,9 +751,9 @@ def test_no_function_logs_its_event() -> None:
         logged = [call for call in calls(path) if ast.unparse(call.func).startswith("logger.")]
         parts = [ast.unparse(node) for call in logged for node in ast.walk(call) if isinstance(node, ast.expr)]
         shown = {part for part in parts if re.match(r"(event|record)\b", part)}
-        assert shown <= {"event", "event['resource']", "record", "record.message_id"}, path
+        assert shown <= {"event", "event['resource']", "record", "record['messageId']"}, path
         assert parts.count("event") == parts.count("event['resource']"), path
-        assert parts.count("record") == parts.count("record.message_id"), path
+        assert parts.count("record") == parts.count("record['messageId']"), path
 
 
 def calls(path: Path) -> list[ast.Call]:

@@ -59,7 +59,7 @@ def page(played: dict[str, Played]) -> str:
     ours = [_line(_OURS), _line(["---"] * len(_OURS)), *(row(name, how) for name, how in played.items())]
     awss = [_line(_AWSS), _line(["---"] * len(_AWSS))]
     for name, alarm in resolved("AWS::CloudWatch::Alarm").items():
-        if "Age" in alarm.get("MetricName", ""):
+        if "Age" in alarm["MetricName"]:
             what = {"OrderQueueAgeAlarm": "The oldest message on the order queue"}
             what |= {"SyncQueueAgeAlarm": "The oldest message on the sync queue"}
             what |= {"NotificationQueueAgeAlarm": "The oldest message to people on their queue"}

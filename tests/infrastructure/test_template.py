@@ -124,12 +124,10 @@ def alarms(metric: str, dimension: str, value: Any) -> list[dict[str, Any]]:
 
 
 def watched_metrics() -> Iterator[tuple[dict[str, Any], Any, str, list[dict[str, Any]]]]:
-    """Return each metric that an alarm watches: the alarm, the metric's namespace, its name, and its dimensions."""
+    """Return each alarm, and of the metric that it watches the namespace, the name and the dimensions."""
     for resource in resources("AWS::CloudWatch::Alarm").values():
         alarm = resource["Properties"]
-        queries = [query["MetricStat"]["Metric"] for query in alarm.get("Metrics", ()) if "MetricStat" in query]
-        for metric in queries or [alarm]:
-            yield alarm, metric["Namespace"], metric["MetricName"], metric.get("Dimensions", [])
+        yield alarm, alarm["Namespace"], alarm["MetricName"], alarm.get("Dimensions", [])
 
 
 def filters(metric: str) -> dict[str, list[str]]:
@@ -670,9 +668,7 @@ def test_functions_emit_metrics_in_the_namespace_and_service_that_alarms_watch()
 def test_no_alarm_exceeds_cloudwatchs_evaluation_range() -> None:
     """A day in all, or seven of periods of an hour and more (PutMetricAlarm, Period)."""
     for alarm in resources("AWS::CloudWatch::Alarm").values():
-        properties = alarm["Properties"]
-        of_math = [each["MetricStat"]["Period"] for each in properties.get("Metrics", ()) if "MetricStat" in each]
-        period, periods = properties.get("Period") or max(of_math), properties["EvaluationPeriods"]
+        period, periods = alarm["Properties"]["Period"], alarm["Properties"]["EvaluationPeriods"]
         assert period * periods <= (7 * DAY if period >= 3600 else DAY)
 
 

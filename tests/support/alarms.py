@@ -93,7 +93,7 @@ def alarms() -> dict[str, Alarm]:
     """Return the alarms on our own metrics, and on runs of functions, by logical id."""
     found = {}
     for name, alarm in resolved("AWS::CloudWatch::Alarm", NotificationEmail=PEOPLE).items():
-        if alarm.get("Namespace") != NAMESPACE and alarm.get("MetricName") != "Invocations":
+        if alarm["Namespace"] != NAMESPACE and alarm["MetricName"] != "Invocations":
             continue
         found[name] = Alarm(
             name,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -31,6 +32,9 @@ ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / ".local" / "bench"
 RESULT = ROOT / ".local" / "bench.json"
 PYTHON = ROOT / ".bench" / "bin" / "python"
+PAGE, README = ROOT / "docs" / "performance.md", ROOT / "README.md"
+BEGIN, END = "<!-- printed by `make bench` -->\n", "<!-- end -->\n"
+VERSIONS = ("botocore", "boto3", "aws-lambda-powertools", "pydantic", "fastapi", "mangum", "telnyx")
 GOALS = {
     "receive_webhook": 0.62,
     "place_order": 2.2,
@@ -195,16 +199,59 @@ def table(result: Result) -> str:
     return "\n".join(lines) + "\n"
 
 
+def measured_on() -> str:
+    """Return the machine, the versions and the commit."""
+    asked = f"from importlib.metadata import version as v; print(', '.join(f'{{n}} {{v(n)}}' for n in {VERSIONS}))"
+    versions = subprocess.run([str(PYTHON), "-c", asked], check=True, capture_output=True, text=True).stdout.strip()
+    describe = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    commit = subprocess.run(describe, check=False, capture_output=True, text=True).stdout.strip() or "unknown"
+    return (
+        f"Commit {commit}; CPython {platform.python_version()}, {versions}; {platform.machine()}, "
+        f"{os.cpu_count()} processors.\n\n"
+    )
+
+
+def in_three_lines(ratios: Mapping[str, str]) -> str:
+    """Return what README says: how many times a bare function each is, by its name in the table."""
+    names = list(GOALS)[1:]
+    return (
+        f"- receive_webhook: {ratios['receive_webhook']} times a bare function (boto3 and a logger, one message). The same with Powertools is\n"
+        f"  {ratios[ALTERNATIVES['powertools_stack']]}, with FastAPI, Mangum and Telnyx's SDK {ratios[ALTERNATIVES['fastapi_stack']]}.\n"
+        f"- The others, each with its whole first invocation: {', '.join(f'{name} {ratios[name]}' for name in names[:3])},\n"
+        f"  {', '.join(f'{name} {ratios[name]}' for name in names[3:])}.\n"
+        f"- A warm receiver is {ratios['warm']} times verifying and sending by hand.\n"
+    )
+
+
+def ratios_of(page: str) -> dict[str, str]:
+    """Read the ratios from the page's tables, by what they are of."""
+    cold, _, warm = page.partition("| One more webhook |")
+    rows = (line.split(" | ") for line in cold.splitlines())
+    warm_row = next(line for line in warm.splitlines() if line.startswith("| receive_webhook |"))
+    return {row[0].removeprefix("| "): row[2] for row in rows if row[2:]} | {"warm": warm_row.split(" | ")[2]}
+
+
+def put(path: Path, text: str) -> None:
+    """Put a text between the marks of a page."""
+    head, _, rest = path.read_text().partition(BEGIN)
+    path.write_text(head + BEGIN + text + END + rest.partition(END)[2])
+
+
 def main() -> None:
     """Count, print, and keep the result."""
     parser = argparse.ArgumentParser(prog="bench", description="Count what each function costs.")
     parser.add_argument("--only", default="", help="count only processes with this in their name")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/performance.md and README.md")
     options = parser.parse_args()
     valgrind = shutil.which("valgrind")
     if valgrind is None:
         sys.exit("make bench counts instructions with valgrind, which is not installed here (apt-get install valgrind)")
     result = result_of(counts(options.only, valgrind))
-    print(table(result))
+    tables = table(result)
+    print(tables)
+    if options.write:
+        put(PAGE, measured_on() + tables)
+        put(README, in_three_lines(ratios_of(tables)))
     RESULT.write_text(json.dumps({"instructions": result.instructions, "warm": result.warm}) + "\n")
     if missed := list(result.missed()):
         sys.exit("\n".join(missed))

@@ -85,6 +85,9 @@ class _Network:
                 return AWSResponse(request.url, status, HTTPHeaders.from_dict(headers), _Raw(body))
 
             setattr(URLLib3Session, "send", send)  # noqa: B010 - a type checker knows better
+        if ssl := sys.modules.get("ssl"):
+            # botocore loads certificates for a connection, httpx before it: neither is counted.
+            ssl.SSLContext.load_default_certs = lambda *_: None
         if self._play["provider"]:
             import httpx  # noqa: PLC0415 - as above
 

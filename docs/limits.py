@@ -310,7 +310,7 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
         ),
         _limit(
             "How often the sweep tries a row that cannot be read",
-            "once in {services.desk.UNREAD_PAUSE}",
+            "once in {services.waking.UNREAD_PAUSE}",
             f"{_SWEEP}::test_unreadable_rows_do_not_block_the_sweep",
         ),
         _limit(

@@ -20,9 +20,9 @@ from numberdesk.domain.order import Deadline, Hold, Stuck
 from numberdesk.domain.statuses import ChangeKind, HoldKind, OrderState
 from numberdesk.domain.stuck import MAX_FAILED_RUNS
 from numberdesk.providers.base import AccountFaultError, UnreadableError
-from numberdesk.services.desk import UNREAD_PAUSE
 from numberdesk.services.ports import AccountState, UnreadableRowError, Waking
 from numberdesk.services.wake import MAX_PATIENCE, MAX_WAITING, Waker
+from numberdesk.services.waking import UNREAD_PAUSE
 from tests.support.desks import ADesk, CrashError
 from tests.support.orders import NOW, a_message, pending, received
 from tests.support.properties import examples

@@ -60,7 +60,13 @@ GivenInstant = Annotated[Instant, AfterValidator(_within_bounds)]
 class Record(BaseModel):
     """An immutable value of the domain."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_enum_values=False, ser_json_timedelta="iso8601")
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_enum_values=False,
+        ser_json_timedelta="iso8601",
+        defer_build=True,  # no process uses all records that it imports
+    )
 
     def with_(self, **changes: Any) -> Self:
         """Copy the record with some fields changed. mypy checks the fields and their types (`lint/mypy_records.py`).
@@ -82,7 +88,7 @@ _MAX_SUGGESTIONS = 50
 class Given(BaseModel):
     """Something that others send. A field that is not known is refused, and the nearest known one is named."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
     @model_validator(mode="wrap")
     @classmethod

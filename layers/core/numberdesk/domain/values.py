@@ -6,7 +6,7 @@ import re
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from numberdesk.domain.model import Given
@@ -142,7 +142,7 @@ Value = Annotated[
     TextValue | DateValue | AddressIdValue | AddressValue | DocumentIdValue | FileValue | DoneValue,
     Field(discriminator="kind"),
 ]
-VALUE: TypeAdapter[Value] = TypeAdapter(Value)
+VALUE: TypeAdapter[Value] = TypeAdapter(Value, config=ConfigDict(defer_build=True))
 
 KINDS: dict[str, ValueKind | None] = {
     "text": ValueKind.TEXT,

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from phonenumbers import SUPPORTED_REGIONS
-
 from numberdesk.domain.capabilities import Ability
 from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.request import CriteriaItem, NumbersItem
@@ -114,6 +112,9 @@ class Catalogue:
 
 def check_country(country: str) -> list[ValidationIssue]:
     """Say whether there is no such country: a provider asked about it answers as if its numbers took nothing."""
+    # It brings every country's numbering plan.
+    from phonenumbers import SUPPORTED_REGIONS  # noqa: PLC0415
+
     if country in SUPPORTED_REGIONS:
         return []
     return [ValidationIssue("country", "no_such_country", "no country with telephone numbers has this code")]

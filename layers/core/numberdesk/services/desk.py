@@ -21,6 +21,7 @@ from numberdesk.providers.base import NoSuchAccountError
 from numberdesk.services import aws_errors
 from numberdesk.services.log import what_broke
 from numberdesk.services.ports import ConflictError, Due, UnreadableRowError
+from numberdesk.services.waking import UNREAD_PAUSE, wake_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from numberdesk.domain.values import Payload
     from numberdesk.providers.base import AccountFaultError
     from numberdesk.services.log import Log
-    from numberdesk.services.ports import Meter, Providers, Queue, Receipt, Waking
+    from numberdesk.services.ports import Meter, Providers, Queue, Receipt
     from numberdesk.services.stores import Accounts, DeskStore, Wakes
 
 
@@ -45,16 +46,8 @@ _CALLS_OF_A_PURCHASE, _CALLS_OF_A_POLL = 2, 1
 """For which a turn is given where calls are spaced: a search and an order, and mostly one call."""
 _STEP = timedelta(seconds=1)
 """Between two turns where they are not."""
-UNREAD_PAUSE = timedelta(hours=1)
-"""After which an order is woken again whose row cannot be read."""
 MAX_DELAY = timedelta(minutes=15)
 """The longest delay of a queue message (SQS)."""
-
-
-def wake_of(order: Order | Waking, now: datetime) -> tuple[dict[str, object], timedelta]:
-    """Return the message that wakes an order, and the delay until it is due."""
-    at = order.wake_at or order.received_at
-    return {"wake": {"order_id": order.order_id, "wake_at": instant_text(at)}}, max(at - now, timedelta(0))
 
 
 def send_wake(store: Wakes, order: Order, order_queue: Queue, sync_queue: Queue, now: datetime) -> None:

@@ -18,8 +18,8 @@ from numberdesk.domain.model import instant_text
 from numberdesk.domain.schedule import WakeKind
 from numberdesk.domain.statuses import ChangeKind, OrderState
 from numberdesk.services import aws_errors, placing_gate
-from numberdesk.services.desk import UNREAD_PAUSE, wake_of
 from numberdesk.services.ports import BATCH, UnreadableRowError
+from numberdesk.services.waking import UNREAD_PAUSE, wake_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

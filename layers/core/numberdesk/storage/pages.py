@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_origin
 
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 
 from numberdesk.domain.order import Asset, Order
 from numberdesk.domain.request import Request
@@ -28,10 +28,11 @@ PAGE_BYTES = 64 * 1024
 _MAX_PACKED = 150_000
 """Bytes of one page of numbers, compressed; if one is larger, each page has fewer numbers."""
 
-_assets = TypeAdapter(tuple[Asset, ...])
+DEFERRED = ConfigDict(defer_build=True)
+_assets = TypeAdapter(tuple[Asset, ...], config=DEFERRED)
 _OWN_PAGES = frozenset({"assets", "pages", "field_pages"})
 GROWING: dict[str, TypeAdapter[Any]] = {
-    name: TypeAdapter[Any](field.annotation)  # type: ignore[arg-type] # these have one
+    name: TypeAdapter[Any](field.annotation, config=DEFERRED)  # type: ignore[arg-type] # these have one
     for name, field in Order.model_fields.items()
     if get_origin(field.annotation) in (tuple, dict) and name not in _OWN_PAGES
 }

@@ -65,7 +65,7 @@ class Reasoned(Given):
 class Out(BaseModel):
     """What goes out."""
 
-    model_config = ConfigDict(frozen=True, from_attributes=True)
+    model_config = ConfigDict(frozen=True, from_attributes=True, defer_build=True)
 
 
 class Items(Out, Generic[T]):

@@ -37,10 +37,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from local.simulators.base import RequestRecord
+
 PAGE = ROOT / "docs" / "cost.md"
 PRICES = ROOT / "bench" / "prices.toml"
 SIZES = (1, 100, 10_000)
 DAYS = timedelta(days=30)
+TOGETHER = 50
+"""Orders that are placed at the same time."""
+LARGE = 100
+"""Numbers beyond which an order is played alone."""
 QUIET = 3
 """Polls at the slowest pace that are played; all further ones are like them."""
 WEBHOOKS = 20
@@ -48,6 +54,8 @@ MINUTES = 24 * 60
 """Of a day."""
 MILLION = 1_000_000
 MINUTE = timedelta(minutes=1)
+KEPT = timedelta(seconds=55)
+"""For which reads keep a connection (`providers.http`)."""
 SERVICES = ("dynamodb", "sqs", "events", "s3", "secretsmanager", "sns", "ssm")
 _CHUNK = 64 * 1024
 """Bytes for which SQS, EventBridge and SNS charge one request."""
@@ -137,7 +145,7 @@ class Counting:
         self._run: Run | None = None
         self._request: Mapping[str, Any] = {}
         self._before: dict[tuple[str, str], Mapping[str, Any]] = {}
-        self._builds = 0
+        self._read_at: datetime | None = None
         self._indexes = [
             tuple(key["AttributeName"] for key in index["KeySchema"])
             for index in order_table()["GlobalSecondaryIndexes"]
@@ -150,20 +158,12 @@ class Counting:
         for client in clients:
             client.meta.events.register("before-parameter-build", self._asked)
             client.meta.events.register("after-call", self._answered)
-        invoke, build = Function.__call__, self._world.adapter
-        counting = self
+        invoke, counting = Function.__call__, self
 
         def counted(function: Function, event: dict[str, Any], **how: Any) -> Any:
             return counting._invoke(invoke, function, event, how)
 
-        def adapter(provider: str) -> Any:
-            counting._builds += 1
-            return build(provider)
-
-        with (
-            mock.patch.object(Function, "__call__", counted),
-            mock.patch("numberdesk.providers.registry.adapter", adapter),
-        ):
+        with mock.patch.object(Function, "__call__", counted):
             try:
                 yield
             finally:
@@ -183,11 +183,12 @@ class Counting:
     def _invoke(
         self, invoke: Callable[..., Any], function: Function, event: dict[str, Any], how: dict[str, Any]
     ) -> Any:
-        calls, builds, logged = self._provider_calls(), self._builds, self._world.output.tell()
+        before, logged = len(self._provider_calls()), self._world.output.tell()
         with self.counting(function.name) as run:
             answer = invoke(function, event, **how)
-        run.provider_calls = self._provider_calls() - calls
-        run.connections = min(self._builds - builds, run.provider_calls)
+        calls = self._provider_calls()[before:]
+        run.provider_calls = len(calls)
+        run.connections = sum(map(self._opens, calls))
         run.logged = self._world.output.getvalue()[logged:]
         if function.name in SOURCES:
             # Lambda receives and deletes what it hands over.
@@ -195,8 +196,16 @@ class Counting:
         self.runs.append(run)
         return answer
 
-    def _provider_calls(self) -> int:
-        return sum(len(simulator.requests()) for simulator in self._world.simulators.values())
+    def _provider_calls(self) -> list[RequestRecord]:
+        return self._world.telnyx.requests()
+
+    def _opens(self, call: RequestRecord) -> bool:
+        """Return whether a call opens a connection: reads share one while it is kept, every other has one of its own."""
+        if call.method != "GET":
+            return True
+        now, last = self._world.clock.now(), self._read_at
+        self._read_at = now
+        return last is None or now - last > KEPT
 
     def _asked(self, model: Any, params: dict[str, Any], **_: Any) -> None:
         if self._run is None:
@@ -323,21 +332,21 @@ class Play:
         self.world.deliver("place_order")
         self._publish()
 
-    def poll(self, order_id: str) -> timedelta:
-        """Let the next poll of an order come as it does, by the sweep or by a wake sent ahead. Return the pause before it."""
-        order, began = self.world.order(order_id), self._clock.now()
-        due = order.wake_at or began
+    def poll(self, *order_ids: str) -> timedelta:
+        """Let the next poll of orders come as it does, by the sweep or by a wake sent ahead. Return the pause before it."""
+        orders, began = [self.world.order(order_id) for order_id in order_ids], self._clock.now()
+        due = max(each.wake_at or began for each in orders)
         pause = max(due - began, timedelta(0))
-        if order.sweep_at is None:
+        if orders[0].sweep_at is None:
             self._clock.advance(max((pause - MINUTE).total_seconds(), 0))
             self.sweep()
         self._clock.advance(max((due - self._clock.now()).total_seconds(), 0) + 1)
-        self._sync()
+        self._sync(len(order_ids))
         return pause
 
-    def settle(self, order_id: str) -> None:
-        """Poll an order until its polls are an hour apart."""
-        while self.poll(order_id) < timedelta(hours=1):
+    def settle(self, *order_ids: str) -> None:
+        """Poll orders until their polls are an hour apart."""
+        while self.poll(*order_ids) < timedelta(hours=1):
             pass
 
     def complete(self, order_id: str) -> None:
@@ -347,9 +356,16 @@ class Play:
                 number.activate_at = self._clock.now()
         self.world.telnyx.advance(0)
 
+    def end(self, *order_ids: str) -> None:
+        """Complete orders, and poll them until nothing is due of them any more."""
+        for order_id in order_ids:
+            self.complete(order_id)
+        while self.world.order(order_ids[0]).wake_at is not None:
+            self.poll(*order_ids)
+
     def webhook(self, order_id: str, **how: Any) -> None:
         """Receive a webhook, and let it be followed by its poll."""
-        self._clock.advance(600)
+        self._clock.advance((DAYS / MILLION).total_seconds())
         if how:
             self.world.telnyx.send_webhook(self.world.order(order_id).provider_order_id, **how)
         else:
@@ -357,10 +373,11 @@ class Play:
         self.world.telnyx.pump()
         self._sync()
 
-    def _sync(self) -> None:
-        if self.world.deliver("sync_order") != 1:
-            message = "no poll came"
-            raise RuntimeError(message)
+    def _sync(self, polls: int = 1) -> None:
+        for _ in range(polls):
+            if self.world.deliver("sync_order") != 1:
+                message = "a poll did not come"
+                raise RuntimeError(message)
         self._publish()
 
     def _publish(self) -> None:
@@ -388,8 +405,7 @@ def playing() -> Iterator[Play]:
         # Functions are warm, and know what they read once and keep.
         play.order("warm", 1)
         play.settle("warm")
-        play.complete("warm")
-        play.poll("warm")
+        play.end("warm")
         play.taken()
         yield play
 
@@ -418,31 +434,36 @@ def webhooks() -> dict[str, list[Part]]:
 
 
 def order(size: int) -> list[Part]:
-    """Follow an order of so many numbers for 30 days in which nothing happens, and until it is complete."""
+    """Follow an order of so many numbers for 30 days in which nothing happens, and until it is complete.
+
+    It is one of several that were placed together and share what a desk pays for all: sweeps, a wake's request, a process's secret.
+    """
+    together = TOGETHER if size <= LARGE else 1
+    names = [f"order-{number}" for number in range(together)]
     with playing() as play:
         play.world.telnyx.webhooks(off=True)
         play.sweep()
         # Sweeps run whether an order is due or not.
         idle_sweep = play.taken()
         began = play.now()
-        play.order("order", size)
+        for name in names:
+            play.order(name, size)
         placed = play.taken(size)
-        play.settle("order")
+        play.settle(*names)
         first = play.taken(size)
         for _ in range(QUIET):
-            pause = play.poll("order")
+            pause = play.poll(*names)
         left = (DAYS - (play.now() - began)) / pause + QUIET
         quiet = play.taken(size) * (1 / QUIET) + idle_sweep * -1
-        play.complete("order")
-        while play.world.order("order").wake_at is not None:
-            play.poll("order")
+        play.end(*names)
         end = play.taken(size)
+        each = 1 / together
         return [
-            Part("received and placed", 1, placed),
-            Part("polls until they are an hour apart", 1, first),
-            Part("polls an hour apart that find nothing new", left, quiet),
-            Part("completed, told, and polled after the end", 1, end),
-            Part("kept for a month", 1, play.stored()),
+            Part("received and placed", 1, placed * each),
+            Part("polls until they are an hour apart", 1, first * each),
+            Part("polls an hour apart that find nothing new", left, quiet * each),
+            Part("completed, told, and polled after the end", 1, end * each),
+            Part("kept for a month", 1, play.stored() * each),
         ]
 
 
@@ -457,6 +478,10 @@ def idle(minutes: int = MINUTES) -> list[Part]:
     """Let a desk with one account, and no open order, stand for so long."""
     assumed = prices()["assumed"]
     with playing() as play:
+        # The inventory has not looked for as long as the order was played.
+        for name in schedules():
+            play.world.function(name)({}, remaining_ms=900_000)
+        play.taken()
         seen: set[tuple[Any, int]] = set()
         began = play.world.output.tell()
         for minute in range(minutes):
@@ -532,8 +557,10 @@ These cannot be counted here. They are in [bench/prices.toml](../bench/prices.to
 |---|---:|
 {assumed}
 
-Calls follow one another, and a function's own work takes as much longer as its memory is below that of a whole processor. Functions are warm. An
-order that is alone on its desk starts sync_order anew for each poll an hour apart, and reads its secret: {alone} more for each.
+Calls follow one another, and a function's own work takes as much longer as its memory is below that of a whole processor. Functions are warm, and a
+million webhooks come evenly over 30 days. Orders of up to {large} numbers are each one of {together} that were placed together: they share what the desk
+pays once for all that are polled in a minute (the note that an account answered, the read of its secret, the batch of wakes). An order that is alone on its
+desk starts sync_order anew for each poll an hour apart, and reads its secret: {alone} more for each.
 """
 
 
@@ -552,6 +579,8 @@ def page(courses: Mapping[str, Sequence[Part]]) -> str:
         prices="\n".join(_line(name, each["usd"], f"{each['per']:,}") for name, each in of["prices"].items()),
         assumed="\n".join(_line(name.replace("_", " "), f"{each:,}") for name, each in of["assumed"].items()),
         alone=f"{alone().usd:.6f}",
+        large=LARGE,
+        together=TOGETHER,
     )
 
 

@@ -63,7 +63,6 @@ _UNREACHED: Mapping[str, str] = {
     "storage/orders.py: Orders._claim_writes": "reads whose a purchase is, where two orders claim it",
     "storage/orders.py: Orders._lock_writes": "reads whose a lock is, where two orders of equal content meet",
     "storage/orders.py: Orders._tidy": "deletes pages that a commit which never ended left",
-    "storage/orders.py: Orders.put_off": "puts off a row that cannot be read",
     "storage/profiles.py: Profiles.uploads": "only tests list uploads",
 }
 """Functions that the scenarios do not reach, each with the reason."""

@@ -368,6 +368,34 @@ def notified(stage: Stage) -> None:
     stage.sum_up()
 
 
+def torn(stage: Stage) -> None:
+    """Let a row be unreadable for a while: the sweep puts it off, and the order goes on once the row is mended."""
+    table, key = stage.stack.outputs["TableName"], {"pk": {"S": "ORDER#order-1"}, "sk": {"S": "ORDER"}}
+
+    def write(state: str) -> None:
+        stage.dynamodb.update_item(
+            TableName=table,
+            Key=key,
+            UpdateExpression="SET #state = :state",
+            ExpressionAttributeNames={"#state": "state"},
+            ExpressionAttributeValues={":state": {"S": state}},
+        )
+
+    def wake_at() -> str:
+        return str(stage.dynamodb.get_item(TableName=table, Key=key)["Item"]["wake_at"]["S"])
+
+    stage.telnyx.configure(activation_seconds=6 * HOUR.total_seconds())
+    order(stage, CHICAGO)
+    stage.until(lambda: stage.has(OrderState.PENDING))
+    # Without its wake, the order is the sweep's.
+    stage.clear("SyncQueue")
+    was = wake_at()
+    write("torn")
+    stage.until(lambda: wake_at() != was)
+    write(OrderState.PENDING.value)
+    completed(stage)
+
+
 def switched(stage: Stage) -> None:
     """Switch placing off and on, retire an account and use it again."""
     stage.ask("PUT", "/placing", {"open": False, "reason": "stock-taking"})
@@ -485,6 +513,7 @@ SCENARIOS = {
         Scenario("refused", refused),
         Scenario("strangers", strangers),
         Scenario("notified", notified, purchases=0, parameters={**ONE, "MessageBounds": json.dumps({"per_hour": 2})}),
+        Scenario("torn", torn),
         Scenario("switched", switched, purchases=2),
         Scenario("restored", restored, purchases=4),
         Scenario("read", read, parameters={"ListedMetadataKey": "team"}),

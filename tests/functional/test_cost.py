@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bench import cost
-from bench.cost import Counting, Usage, page, prices, totals
+from bench.cost import Counting, Usage, idle, order, page, prices, totals, webhooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,3 +77,16 @@ def test_page_names_every_price_and_adds_up(monkeypatch: pytest.MonkeyPatch) -> 
     assert text.count("| all of it | 2 |") == len(prices()["prices"])
     monkeypatch.setattr(cost, "courses", lambda _: {"an idle desk": [part]})
     assert cost.main([]) == 1
+
+
+@pytest.mark.parametrize(
+    "play",
+    [webhooks, lambda: {"an order of 1 number": order(1)}, lambda: {"an idle desk": idle(60)}],
+    ids=["webhooks", "order", "idle"],
+)
+def test_goals_hold(play: Callable[[], dict[str, list[cost.Part]]]) -> None:
+    found = list(totals(play()))
+    assert [what for what, usd, goal in found if goal is not None and usd > goal] == []
+    assert {what for what, _, goal in found if goal is not None} == {what for what, *_ in found} & prices()[
+        "goals"
+    ].keys()

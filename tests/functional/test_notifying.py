@@ -18,7 +18,6 @@ from numberdesk.domain.notices import Bounds
 from numberdesk.domain.statuses import EVENTS
 from numberdesk.services.notify import PAUSE
 from numberdesk.storage.table import Table
-from tests.support.alarms import alarms
 from tests.support.aws_errors import client_error
 from tests.support.builders import START, body
 from tests.support.hooks import once
@@ -173,7 +172,7 @@ def test_topic_suspends_a_subscription_above_ten_messages_a_second(world: World)
     tell(world, event(1))
     assert new_mails(world) == []
     world.function("wake_orders")({})
-    assert counted(world) == [0]
+    assert counted(world) == [1]
 
 
 # No more messages per hour than configured
@@ -362,17 +361,18 @@ def counted(world: World) -> list[float]:
     """Return what sweeps wrote about the subscriptions."""
     found = []
     for line in world.output.getvalue().splitlines():
-        if line.startswith('{"_aws"') and "ConfirmedSubscriptions" in line:
-            value = json.loads(line)["ConfirmedSubscriptions"]
+        if line.startswith('{"_aws"') and "SubscriptionsMissing" in line:
+            value = json.loads(line)["SubscriptionsMissing"]
             found += value if isinstance(value, list) else [value]
     return found
 
 
-def test_each_sweep_reports_the_number_of_subscriptions(world: World) -> None:
+def test_each_sweep_reports_how_many_subscriptions_are_missing(world: World) -> None:
     world.function("wake_orders")({})
+    assert counted(world) == []
     world.mailbox.unsubscribe()
     world.function("wake_orders")({})
-    assert counted(world) == [1, 0]
+    assert counted(world) == [1]
 
 
 @pytest.mark.parametrize("error", FAILURES, ids=[str(error) for error in FAILURES])
@@ -390,15 +390,15 @@ def test_unavailable_topic_delays_no_sweep_and_counts_as_no_subscription(
     )
     world.clock.advance(301)
     assert world.function("wake_orders")({}) == {"woken": 1}
-    assert counted(world) == []
+    assert counted(world) == [1]
     assert "subscriptions not counted" in world.output.getvalue()
-    assert alarms()["ConfirmedSubscriptionsAlarm"].rings([], world.clock.now())
 
 
 def test_subscriptions_are_counted_even_if_the_sweep_fails(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any) -> None:
         raise ConnectionError
 
+    world.mailbox.unsubscribe()
     monkeypatch.setattr(type(world.function("wake_orders").module.waker), "sweep", fail)
     with pytest.raises(ConnectionError):
         world.function("wake_orders")({})

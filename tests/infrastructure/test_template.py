@@ -14,7 +14,9 @@ import pytest
 
 from numberdesk.domain.statuses import EVENTS, HoldKind
 from numberdesk.providers.info import WebhookAuth
+from numberdesk.runtime import observe
 from numberdesk.runtime.failures import MAX_RECEIVES
+from numberdesk.services import wake
 from numberdesk.services.notify import ENOUGH_TIME, PAUSE
 from tests.support.stack import REGION, ROOT, expanded, functions, resolved, resources, template, without_loops, written
 
@@ -113,12 +115,35 @@ def stream_mappings() -> list[dict[str, Any]]:
 
 
 def alarms(metric: str, dimension: str, value: Any) -> list[dict[str, Any]]:
+    """Return the alarms on a metric with this one dimension, alone or with others."""
     return [
-        alarm["Properties"]
-        for alarm in resources("AWS::CloudWatch::Alarm").values()
-        if alarm["Properties"]["MetricName"] == metric
-        and alarm["Properties"]["Dimensions"] == [{"Name": dimension, "Value": value}]
+        alarm
+        for alarm, _, name, dimensions in watched_metrics()
+        if name == metric and dimensions == [{"Name": dimension, "Value": value}]
     ]
+
+
+def watched_metrics() -> Iterator[tuple[dict[str, Any], Any, str, list[dict[str, Any]]]]:
+    """Return each alarm, and of the metric that it watches the namespace, the name and the dimensions."""
+    for resource in resources("AWS::CloudWatch::Alarm").values():
+        alarm = resource["Properties"]
+        yield alarm, alarm["Namespace"], alarm["MetricName"], alarm.get("Dimensions", [])
+
+
+def filters(metric: str) -> dict[str, list[str]]:
+    """Return the patterns of the filters that count lines of logs in a metric, by log group."""
+    found: dict[str, list[str]] = {}
+    for resource in resources("AWS::Logs::MetricFilter").values():
+        [made] = resource["Properties"]["MetricTransformations"]
+        if made["MetricName"] == metric:
+            assert made["MetricNamespace"] == {"Fn::Sub": "numberdesk/${AWS::StackName}"}
+            assert made["MetricValue"] == "1"
+            # A value where no line matches would be paid for each hour.
+            assert "DefaultValue" not in made
+            found.setdefault(resource["Properties"]["LogGroupName"]["Ref"], []).append(
+                resource["Properties"]["FilterPattern"]
+            )
+    return found
 
 
 def function_id(folder: str) -> str:
@@ -287,10 +312,17 @@ def test_every_queue_is_a_dead_letter_queue_or_has_one(queue: str) -> None:
         assert properties["MessageRetentionPeriod"] < 14 * DAY
 
 
-@pytest.mark.parametrize("queue", sorted(resources("AWS::SQS::Queue")))
-def test_every_queue_has_an_alarm(queue: str) -> None:
-    metric = "ApproximateNumberOfMessagesVisible" if queue in dead_letter_queues() else "ApproximateAgeOfOldestMessage"
-    assert alarms(metric, "QueueName", attribute(queue, "QueueName"))
+def test_every_queue_has_an_alarm() -> None:
+    """That of the dead letters that the sweep counts: tests/functional/test_alarms.py."""
+    dead = dead_letter_queues()
+    for queue in sorted(resources("AWS::SQS::Queue").keys() - dead):
+        assert alarms("ApproximateAgeOfOldestMessage", "QueueName", attribute(queue, "QueueName"))
+    swept = {
+        value["Ref"] for value in functions()["wake_orders"]["Environment"]["Variables"].values() if "Ref" in value
+    }
+    for queue in dead - swept:
+        assert alarms("ApproximateNumberOfMessagesVisible", "QueueName", attribute(queue, "QueueName"))
+    assert dead - swept == {"NotificationDeadLetterQueue"}
 
 
 @pytest.mark.parametrize("queue", sorted(resources("AWS::SQS::Queue")))
@@ -365,7 +397,7 @@ def test_what_goes_out_to_people_goes_out_slowly() -> None:
     ) - ENOUGH_TIME
 
 
-def test_senders_to_their_own_trigger_keep_recursive_loop_detection_and_have_an_alarm() -> None:
+def test_senders_to_their_own_trigger_keep_recursive_loop_detection_and_a_dead_letter_queue() -> None:
     """The messages themselves end a chain before (tests/functional/test_chains.py); what AWS stops carries no reason."""
     made = {name: it["Properties"] for name, it in resources("AWS::Lambda::Function").items()}
     behind = {
@@ -381,8 +413,8 @@ def test_senders_to_their_own_trigger_keep_recursive_loop_detection_and_have_an_
     assert looping == {"PlaceOrderFunction", "SyncOrderFunction"}
     for name in looping:
         assert made[name]["RecursiveLoop"] == "Terminate"
-        [alarm] = alarms("RecursiveInvocationsDropped", "FunctionName", {"Ref": name})
-        assert (alarm["Statistic"], alarm["Threshold"], alarm["TreatMissingData"]) == ("Sum", 0, "notBreaching")
+        # What Lambda stops lies in the queue's dead-letter queue.
+        assert resources("AWS::SQS::Queue")[behind[name]["Fn::GetAtt"][0]]["Properties"]["RedrivePolicy"]
 
 
 def test_function_may_read_its_source() -> None:
@@ -537,31 +569,43 @@ def test_log_group_of_a_function_expires(folder: str) -> None:
     assert {"Fn::Sub": f"/aws/lambda/${{AWS::StackName}}-{folder}"} in names
 
 
+REPORT = r'\[report=REPORT, id_label, id, label="Duration:", milliseconds>(\d+), unit=ms, \.\.\.\]'
+
+
 @pytest.mark.parametrize("folder", FUNCTIONS)
-def test_function_has_alarms(folder: str) -> None:
-    name = {"Ref": function_id(folder)}
-    assert [alarm["Threshold"] for alarm in alarms("Errors", "FunctionName", name)] == [0]
-    assert [alarm["Threshold"] for alarm in alarms("Throttles", "FunctionName", name)] == [0]
-    (duration,) = alarms("Duration", "FunctionName", name)
-    assert duration["ExtendedStatistic"] == "p99"
-    assert duration["Threshold"] <= 0.8 * 1000 * functions()[folder]["Timeout"]
+def test_faults_of_a_function_are_found_in_its_log(folder: str) -> None:
+    """Errors that nobody caught, in the words of Python's runtime; runs that Lambda ended; and those that took nearly as long as they may."""
+    group = function_id(folder).removesuffix("Function") + "LogGroup"
+    errors, slow = filters("FunctionFaults")[group]
+    assert errors == '?"[ERROR]" ?"Task timed out after" ?"Runtime exited"'
+    found = re.fullmatch(REPORT, slow)
+    assert found is not None
+    assert int(found[1]) <= 0.8 * 1000 * functions()[folder]["Timeout"]
+    if folder == "receive_webhook":
+        assert int(found[1]) < 2000, "Telnyx has given up by then"
 
 
-def test_receivers_alarm_rings_before_telnyx_gives_up() -> None:
-    (duration,) = alarms("Duration", "FunctionName", {"Ref": "ReceiveWebhookFunction"})
-    assert duration["Threshold"] < 2000
+def test_function_that_cannot_start_is_heard_of() -> None:
+    """By its own metric; or the API answers 5xx; or a scheduled run lies in a dead-letter queue; or people's messages wait."""
+    throttled = {name for name in FUNCTIONS if alarms("Throttles", "FunctionName", {"Ref": function_id(name)})}
+    scheduled = {
+        schedule["Properties"]["Name"]["Fn::Sub"].removeprefix("${AWS::StackName}-")
+        for schedule in resources("AWS::Scheduler::Schedule").values()
+        if "DeadLetterConfig" in schedule["Properties"]["Target"]
+    }
+    behind_the_api = {"receive_webhook", "orders_api"}
+    assert throttled | scheduled | behind_the_api == set(FUNCTIONS)
+    assert throttled.isdisjoint(scheduled)
 
 
 # --- Alarms ---
 
 
-HEARTBEATS = ("ConfirmedSubscriptionsAlarm", "InventoryRunsAlarm", "SweepsAlarm")
+HEARTBEATS = ("InventoryRunsAlarm", "SweepsAlarm")
 # Alarms on the notifications themselves: were those broken, no message would arrive.
 OF_THE_WAY_TO_PEOPLE = {
-    "ConfirmedSubscriptionsAlarm",
-    "SendNotificationsDurationAlarm",
-    "SendNotificationsErrorsAlarm",
-    "SendNotificationsThrottlesAlarm",
+    "FunctionFaultsAlarm",
+    "SubscriptionsMissingAlarm",
     "OldestUnpublishedAlarm",
     "NotificationDeadLettersAlarm",
     "NotificationDeliveriesAlarm",
@@ -594,8 +638,8 @@ def test_every_alarm_notifies_people_and_only_a_heartbeat_treats_missing_data_as
     ],
 )
 def test_expected_number_of_subscriptions_follows_from_the_parameters(given: dict[str, str], least: int) -> None:
-    alarm = resolved("AWS::CloudWatch::Alarm", **given)["ConfirmedSubscriptionsAlarm"]
-    assert (int(alarm["Threshold"]), alarm["ComparisonOperator"]) == (least, "LessThanThreshold")
+    variables = resolved("AWS::Lambda::Function", **given)["WakeOrdersFunction"]["Environment"]["Variables"]
+    assert variables["NOTIFICATION_SUBSCRIPTIONS"] == str(least)
 
 
 def test_dashboard_shows_every_alarm_and_the_ages() -> None:
@@ -605,8 +649,13 @@ def test_dashboard_shows_every_alarm_and_the_ages() -> None:
     assert sorted(shown) == sorted(resources("AWS::CloudWatch::Alarm"))
     assert len(shown) <= 100  # of one widget, says CloudWatch
     metrics = {metric[1] for widget in widgets for metric in widget.get("metrics", ())}
-    ours = {resource["Properties"]["MetricName"] for resource in resources("AWS::CloudWatch::Alarm").values()}
-    assert metrics >= {"ConfirmedSubscriptions"} | {name for name in ours if name.startswith("Oldest")}
+    # Several of these have one alarm: the dashboard says which it was.
+    assert metrics >= {"SubscriptionsMissing", *observe._TROUBLES, *wake.AGES.values()}
+    queues = {query[3] for widget in widgets for query in widget.get("metrics", ()) if query[0] == "AWS/SQS"}
+    assert queues == {f"{name}.QueueName" for name in dead_letter_queues()}
+    for metric in ("Errors", "Duration"):
+        shown = [query[3] for widget in widgets for query in widget.get("metrics", ()) if query[1] == metric]
+        assert sorted(shown) == sorted(map(function_id, FUNCTIONS))
 
 
 def test_functions_emit_metrics_in_the_namespace_and_service_that_alarms_watch() -> None:
@@ -629,29 +678,33 @@ AWS_METRICS = {
     ("AWS/SQS", "ApproximateAgeOfOldestMessage"): [{"QueueName"}],
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): [{"QueueName"}],
     # AWS Lambda Developer Guide, "Types of metrics for Lambda functions"
-    ("AWS/Lambda", "Duration"): [{"FunctionName"}],
-    ("AWS/Lambda", "Errors"): [{"FunctionName"}],
-    ("AWS/Lambda", "IteratorAge"): [{"FunctionName"}],
-    ("AWS/Lambda", "RecursiveInvocationsDropped"): [{"FunctionName"}],
+    ("AWS/Lambda", "Invocations"): [{"FunctionName"}],
     ("AWS/Lambda", "Throttles"): [{"FunctionName"}],
     # Amazon SNS Developer Guide, "Monitoring Amazon SNS topics using CloudWatch"
     ("AWS/SNS", "NumberOfNotificationsFailed"): [{"TopicName"}],
-    # Amazon API Gateway Developer Guide, "Amazon API Gateway dimensions and metrics"; the second for a method with metrics
-    ("AWS/ApiGateway", "5XXError"): [{"ApiName", "Stage"}, {"ApiName", "Method", "Resource", "Stage"}],
+    # Amazon API Gateway Developer Guide, "Amazon API Gateway dimensions and metrics"
+    ("AWS/ApiGateway", "5XXError"): [{"ApiName", "Stage"}],
 }
 
 
 def test_alarms_on_aws_metrics_use_documented_names_and_dimensions() -> None:
     watched = [
-        (
-            (alarm["Properties"]["Namespace"], alarm["Properties"]["MetricName"]),
-            {dimension["Name"] for dimension in alarm["Properties"]["Dimensions"]},
-        )
-        for alarm in resources("AWS::CloudWatch::Alarm").values()
-        if alarm["Properties"]["Namespace"] != "numberdesk"
+        ((namespace, name), {dimension["Name"] for dimension in dimensions})
+        for _, namespace, name, dimensions in watched_metrics()
+        if str(namespace).startswith("AWS/")
     ]
     assert {metric for metric, _ in watched} == AWS_METRICS.keys()
     assert [(metric, names) for metric, names in watched if names not in AWS_METRICS[metric]] == []
+
+
+def test_alarms_on_what_logs_say_watch_metrics_that_filters_make() -> None:
+    namespace = {"Fn::Sub": "numberdesk/${AWS::StackName}"}
+    watched = {name for _, of, name, _ in watched_metrics() if of == namespace}
+    made = {
+        each["Properties"]["MetricTransformations"][0]["MetricName"]
+        for each in resources("AWS::Logs::MetricFilter").values()
+    }
+    assert watched == made == {"FunctionFaults", "WebhookFaults"}
 
 
 # --- The endpoints ---
@@ -749,14 +802,13 @@ def test_only_the_webhooks_are_reachable_without_iam() -> None:
 
 
 def test_alarm_names_the_api_that_fails() -> None:
-    watched = {
-        tuple(sorted((d["Name"], json.dumps(d["Value"])) for d in alarm["Properties"]["Dimensions"]))
-        for alarm in resources("AWS::CloudWatch::Alarm").values()
-        if alarm["Properties"]["MetricName"] == "5XXError"
-    }
-    api, stage = ("ApiName", json.dumps({"Ref": "AWS::StackName"})), ("Stage", '"v1"')
-    doors = {(api, ("Method", '"POST"'), ("Resource", json.dumps(route)), stage) for route in WEBHOOKS}
-    assert watched == {(api, stage), *doors}
+    [dimensions] = [dimensions for _, _, name, dimensions in watched_metrics() if name == "5XXError"]
+    assert {"Name": "ApiName", "Value": {"Ref": "AWS::StackName"}} in dimensions
+    # The access log names the route (`test_access_logs_contain_no_path`).
+    [pattern] = filters("WebhookFaults")["ApiLogGroup"]
+    for route in WEBHOOKS:
+        assert f'"POST {route.partition("{")[0]}*"' in pattern
+    assert '$.status = "5*"' in pattern
 
 
 def test_api_responds_before_the_gateways_time_out() -> None:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 from unittest import mock
 
+from numberdesk.services.wake import OVERLOOKED_AFTER
 from numberdesk.storage.orders import row_item
 from numberdesk.storage.values import marshal
 from tests.support.alarms import Watch
@@ -21,7 +22,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 BERLIN = {"criteria": {"country": "DE", "city": "Berlin"}, "quantity": 1}
 BRUSSELS = {"criteria": {"country": "BE", "number_type": "mobile"}, "quantity": 1}
 SEATTLE = {"criteria": {"city": "Seattle", "state": "WA"}, "quantity": 1}
-MAX_MINUTES = 45
+MAX_MINUTES = 80
 """An alarm that takes longer than this beyond what was skipped does not go off, or does not recover."""
 
 Act = Callable[[Watch], object]
@@ -32,6 +33,7 @@ class Trouble:
     """A trouble that an alarm should detect.
 
     Attributes:
+        alarm: the alarm that should go off.
         what: for people, what the metric shows of it.
         begin: starts it.
         end: ends it.
@@ -40,8 +42,10 @@ class Trouble:
         lasting: how long the alarm stays at least when it is over.
         also: other alarms that rightly ring with it.
         parameters: of the template.
+        overlooked_after: for people, the age from which on the metric counts as overlooked.
     """
 
+    alarm: str
     what: str
     begin: Act
     end: Act
@@ -50,6 +54,7 @@ class Trouble:
     lasting: timedelta = timedelta(0)
     also: frozenset[str] = frozenset()
     parameters: dict[str, str] = field(default_factory=dict)
+    overlooked_after: timedelta | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ class Played:
     rang: frozenset[str]
 
 
-def play(alarm: str, trouble: Trouble) -> Played:
+def play(trouble: Trouble) -> Played:
     """Play a trouble, minute by minute.
 
     Raises:
@@ -84,12 +89,12 @@ def play(alarm: str, trouble: Trouble) -> Played:
         if trouble.long:
             watch.skip(trouble.long)
             watch.minute()
-            assert alarm not in watch.ringing, "it rang earlier than it was watched"
-        until(watch, alarm, rings=True)
+            assert trouble.alarm not in watch.ringing, "it rang earlier than it was watched"
+        until(watch, trouble.alarm, rings=True)
         rang_at = ended = made.clock.now()
         trouble.end(watch)
         watch.skip(trouble.lasting)
-        until(watch, alarm, rings=False)
+        until(watch, trouble.alarm, rings=False)
         return Played(rang_at - began, made.clock.now() - ended, frozenset(watch.rang))
 
 
@@ -193,6 +198,17 @@ def take_events(watch: Watch) -> None:
     del _bus(watch).put_events
 
 
+def lose_events(watch: Watch) -> None:
+    """Let the stream give up its records."""
+    watch.stopped.add("stream")
+    watch.world.send(body("order-1", BERLIN))
+
+
+def keep_events(watch: Watch) -> None:
+    """Let it hand them over again."""
+    watch.stopped.discard("stream")
+
+
 def _bus(watch: Watch) -> Any:
     return watch.world.function("publish_changes").module.publisher.bus._client
 
@@ -255,10 +271,11 @@ def surplus(provider: str, number: dict[str, Any]) -> Trouble:
 
     bought: list[str] = []
     return Trouble(
+        "TroublesAlarm",
         "Differences between a provider and the records that the comparison before had not found",
         buy,
         give_back,
-        before=order("order-1", number, provider=provider),
+        before=each(order("order-1", number, provider=provider), lambda watch: watch.minutes(6)),
         # The next comparison is due a day after the one before, and numbers younger than an hour may not be recorded yet.
         long=DAY - timedelta(minutes=10),
     )
@@ -306,65 +323,101 @@ def spoil_a_row(watch: Watch) -> None:
 
 ONE_AN_ORDER = {"SpendingLimits": '{"numbers_per_order": 1}'}
 TROUBLES: dict[str, Trouble] = {
-    "SweepsAlarm": Trouble("Runs of the sweep", stop("wake_orders"), start("wake_orders"), before=ordered),
-    "InventoryRunsAlarm": Trouble(
+    "Invocations (wake_orders)": Trouble(
+        "SweepsAlarm", "Runs of the sweep", stop("wake_orders"), start("wake_orders"), before=ordered
+    ),
+    "Invocations (reconcile_inventory)": Trouble(
+        "InventoryRunsAlarm",
         "Runs of the inventory",
         stop("reconcile_inventory"),
         start("reconcile_inventory"),
         before=ordered,
         long=timedelta(minutes=12),
     ),
-    "OldestOverdueWakeAlarm": Trouble(
+    "OldestOverdueWakeSeconds": Trouble(
+        "OldestOverdueWakeAlarm",
         "The oldest thing of an order that was due and is not done",
         stop("sync_order"),
         start("sync_order"),
         before=ordered,
         long=timedelta(minutes=12),
     ),
-    "OldestUnknownAlarm": Trouble(
+    "OldestUnknownSeconds": Trouble(
+        "OldestUnknownAlarm",
         "The oldest purchase of which nobody knows whether it was made",
         lose_an_answer,
         name_the_purchase,
         long=timedelta(minutes=12),
-        also=frozenset({"OrdersUnknownAlarm"}),
+        also=frozenset({"TroublesAlarm"}),
     ),
-    "OrdersUnknownAlarm": Trouble("Purchases whose answer was lost", lose_an_answer, name_the_purchase),
-    "OldestHeldOrderAlarm": Trouble(
+    "OrdersUnknown": Trouble("TroublesAlarm", "Purchases whose answer was lost", lose_an_answer, name_the_purchase),
+    "OldestHeldOrderSeconds": Trouble(
+        "OverlookedAlarm",
         "The oldest order that waits to be placed",
         order("order-1", BERLIN | {"quantity": 2}, provider="telnyx"),
         ask("POST", "/orders/order-1/reject", {"reason": "too many"}),
         long=timedelta(minutes=55),
         parameters=ONE_AN_ORDER,
+        overlooked_after=OVERLOOKED_AFTER["held"],
     ),
-    "OrdersHeldAlarm": Trouble("Orders beyond a limit on spending", many_held, itself, parameters=ONE_AN_ORDER),
-    "LargestRowAlarm": Trouble(
-        "The largest item of an order that was written, where it is large", outgrow, shrink, before=ordered
+    "OrdersHeld": Trouble(
+        "OrdersHeldAlarm", "Orders beyond a limit on spending", many_held, itself, parameters=ONE_AN_ORDER
     ),
-    "OldestUnpublishedAlarm": Trouble(
-        "The oldest event that is not on the bus", refuse_events, take_events, long=timedelta(minutes=7)
+    "LargestRowBytes": Trouble(
+        "TroublesAlarm",
+        "The largest item of an order that was written, where it is large",
+        outgrow,
+        shrink,
+        before=ordered,
     ),
-    "OldestUnreadableAlarm": Trouble(
+    "OldestUnpublishedSeconds": Trouble(
+        "OldestUnpublishedAlarm",
+        "The oldest event that is not on the bus",
+        refuse_events,
+        take_events,
+        long=timedelta(minutes=7),
+        also=frozenset({"TroublesAlarm"}),
+    ),
+    "EventsLeft": Trouble(
+        "TroublesAlarm",
+        "Events that the table's stream had not handed over after five minutes",
+        lose_events,
+        keep_events,
+    ),
+    "DeadLetters": Trouble(
+        "DeadLettersAlarm",
+        "Dead letters, on the queues of orders, polls, the stream and schedules together",
+        lambda watch: watch.world.send("{}", queue="StreamDeadLetterQueue"),
+        lambda watch: watch.world.clear("StreamDeadLetterQueue"),
+    ),
+    "OldestUnreadableSeconds": Trouble(
+        "OldestUnreadableAlarm",
         "The order whose provider could not be read for the longest time",
         fail("telesign"),
         mend("telesign"),
         before=ordered,
         long=timedelta(minutes=80),
     ),
-    "OldestNotUnderstoodAlarm": Trouble(
+    "OldestNotUnderstoodSeconds": Trouble(
+        "OverlookedAlarm",
         "The order with something in its provider's answers that could not be read for the longest time",
         drift(deadline_notation="text"),
         drift(deadline_notation="iso"),
         before=ordered,
         long=timedelta(hours=4) - timedelta(minutes=10),
+        overlooked_after=OVERLOOKED_AFTER["not_understood"],
     ),
-    "OldestOperationAlarm": Trouble(
+    "OldestOperationSeconds": Trouble(
+        "OverlookedAlarm",
         "The oldest operation that was asked for and is neither done nor refused at its provider",
         each(forbid_cancelling, ask("POST", "/orders/order-1/cancel")),
         each(mend("telnyx"), ask("POST", "/orders/order-1/sync")),
         before=order("order-1", BERLIN, provider="telnyx"),
         long=2 * HOUR - timedelta(minutes=10),
+        overlooked_after=OVERLOOKED_AFTER["operation"],
     ),
-    "OldestPendingAlarm": Trouble(
+    "OldestPendingSeconds": Trouble(
+        "OverlookedAlarm",
         "By how long the oldest order is pending for longer than is usual for its numbers",
         order("order-1", BRUSSELS, provider="telesign"),
         lambda watch: watch.world.telesign.set_status("resolved"),
@@ -374,37 +427,51 @@ TROUBLES: dict[str, Trouble] = {
         long=DAY + HOUR - timedelta(minutes=10),
         lasting=HOUR,
         parameters={"Timings": '{"pending": {"telesign": "PT1H"}}'},
+        overlooked_after=OVERLOOKED_AFTER["pending"],
     ),
-    "UnannouncedChangesTelnyxAlarm": Trouble(
+    "UnannouncedChanges": Trouble(
+        "UnannouncedChangesAlarm",
         "Changes that polls found and no notification had told",
         cancel_unheard,
         itself,
         before=each(*(order(f"order-{index}", BERLIN, provider="telnyx") for index in range(3))),
-        lasting=6 * HOUR - timedelta(minutes=10),
+        lasting=18 * HOUR - timedelta(minutes=20),
     ),
-    "ProviderAccountBlockedAlarm": Trouble("Accounts that a provider refuses", revoke, allow),
-    "ConfirmedSubscriptionsAlarm": Trouble("Confirmed subscriptions to the people topic", unsubscribe, subscribe),
-    "ReceiverKeyMissingAlarm": Trouble(
-        "Notifications that no key is there for", hear_telnyx, itself, parameters={"TelnyxPublicKeys": ""}
+    "ProviderAccountBlocked": Trouble("TroublesAlarm", "Accounts that a provider refuses", revoke, allow),
+    "SubscriptionsMissing": Trouble(
+        "SubscriptionsMissingAlarm", "Confirmed subscriptions to the people topic", unsubscribe, subscribe
     ),
-    "MessagesFailedAlarm": Trouble(
-        "Messages that could not be handled", break_messages, lambda watch: watch.world.clear("SyncQueue")
+    "ReceiverKeyMissing": Trouble(
+        "ReceiverKeyMissingAlarm",
+        "Notifications that no key is there for",
+        hear_telnyx,
+        itself,
+        parameters={"TelnyxPublicKeys": ""},
     ),
-    "UnreadableRowsAlarm": Trouble(
+    "MessagesFailed": Trouble(
+        "MessagesFailedAlarm",
+        "Messages that could not be handled",
+        break_messages,
+        lambda watch: watch.world.clear("SyncQueue"),
+    ),
+    "UnreadableRows": Trouble(
+        "TroublesAlarm",
         "Rows of the table that cannot be read",
         spoil_a_row,
         itself,
         before=order("order-1", BERLIN, provider="telnyx"),
     ),
-    "OldestInventoryAlarm": Trouble(
+    "OldestInventorySeconds": Trouble(
+        "OverlookedAlarm",
         "The account that was not compared with the records for the longest time",
         fail("telesign", "list_leases"),
         mend("telesign"),
-        before=order("order-1", BRUSSELS, provider="telesign"),
+        before=each(order("order-1", BRUSSELS, provider="telesign"), lambda watch: watch.minutes(6)),
         long=2 * DAY - timedelta(minutes=10),
+        overlooked_after=2 * DAY,
     ),
-    "InventoryDifferencesTelnyxAlarm": surplus("telnyx", BERLIN),
-    "InventoryDifferencesTeleSignAlarm": surplus("telesign", BRUSSELS),
-    "InventoryDifferencesCallFireAlarm": surplus("callfire", SEATTLE),
+    "InventoryDifferences (telnyx)": surplus("telnyx", BERLIN),
+    "InventoryDifferences (telesign)": surplus("telesign", BRUSSELS),
+    "InventoryDifferences (callfire)": surplus("callfire", SEATTLE),
 }
-"""By the alarm, of all that watch a metric of ours."""
+"""By the metric that shows it."""

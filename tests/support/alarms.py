@@ -39,8 +39,11 @@ NAMESPACE = "numberdesk"
 MINUTE = timedelta(minutes=1)
 _STATISTICS: dict[str, Callable[[Sequence[float]], float]] = {"Maximum": max, "Sum": sum}
 _FURTHER = 2
-_PUBLISHED_EVERY = 5
+_RARELY = 5
+"""Minutes between runs of the other schedules."""
 _MAX_ROUNDS = 200
+_PLAYED = 16
+"""Minutes in which the rarest heartbeat is heard three times."""
 
 
 @dataclass(frozen=True)
@@ -87,14 +90,18 @@ class Alarm:
 
 @cache
 def alarms() -> dict[str, Alarm]:
-    """Return the alarms on our own metrics, by logical id."""
+    """Return the alarms on our own metrics, and on runs of functions, by logical id."""
     found = {}
     for name, alarm in resolved("AWS::CloudWatch::Alarm", NotificationEmail=PEOPLE).items():
-        if alarm["Namespace"] != NAMESPACE:
+        if alarm["Namespace"] != NAMESPACE and alarm["MetricName"] != "Invocations":
             continue
         found[name] = Alarm(
             name,
-            (NAMESPACE, alarm["MetricName"], frozenset((each["Name"], each["Value"]) for each in alarm["Dimensions"])),
+            (
+                alarm["Namespace"],
+                alarm["MetricName"],
+                frozenset((each["Name"], each["Value"]) for each in alarm["Dimensions"]),
+            ),
             alarm["Statistic"],
             timedelta(seconds=alarm["Period"]),
             alarm["EvaluationPeriods"],
@@ -104,6 +111,12 @@ def alarms() -> dict[str, Alarm]:
             {"breaching": True, "notBreaching": False}[alarm["TreatMissingData"]],
         )
     return found
+
+
+def runs_of(folder: str) -> Metric:
+    """Return the metric that Lambda writes for a function's runs."""
+    function = "".join(word.title() for word in folder.split("_"))
+    return "AWS/Lambda", "Invocations", frozenset({("FunctionName", f"{function}Function")})
 
 
 def written(line: str) -> list[tuple[Metric, list[Point]]]:
@@ -140,7 +153,6 @@ class Watch:
     points: dict[Metric, list[Point]] = field(default_factory=lambda: defaultdict(list))
     ringing: set[str] = field(default_factory=set)
     rang: set[str] = field(default_factory=set)
-    _minutes: int = 0
     _read: int = 0
 
     def minute(self, *, evaluate: bool = True) -> None:
@@ -148,12 +160,13 @@ class Watch:
         clock = self.world.clock
         began = clock.now()
         until = began.replace(second=0, microsecond=0) + MINUTE
-        for name in ("wake_orders", "reconcile_inventory"):
+        rarely = ("reconcile_inventory",) if began.minute % _RARELY == 0 else ()
+        for name in ("wake_orders", *rarely):
             if name not in self.stopped:
                 self.world.function(name)({}, remaining_ms=900_000)
-        if self._minutes % _PUBLISHED_EVERY == 0:
+                self.points[runs_of(name)].append(Point(clock.now(), 1))
+        if began.minute % _RARELY == 0:
             self.world.function("publish_changes")({})
-        self._minutes += 1
         self._settle()
         clock.advance(max((until - clock.now()).total_seconds(), 0))
         lines = self.world.output.getvalue()[self._read :]
@@ -175,11 +188,10 @@ class Watch:
             self.minute(evaluate=evaluate)
 
     def skip(self, time: timedelta) -> None:
-        """Let unwatched time pass; some minutes of it are played, so that no alarm lacks data."""
-        played = 2
-        if time > timedelta(0):
-            self.world.clock.advance(max((time - played * MINUTE).total_seconds(), 0))
-            self.minutes(played, evaluate=False)
+        """Let unwatched time pass; the last minutes of it are played, so that no alarm lacks data."""
+        played = max(min(_PLAYED, -(-time // MINUTE)), 0)
+        self.world.clock.advance(max((time - played * MINUTE).total_seconds(), 0))
+        self.minutes(played, evaluate=False)
 
     def latest(self, name: str) -> list[float]:
         """Return the values of a metric of the whole stack, in order."""

@@ -104,7 +104,7 @@ def _members(name: str, part: Any, item: dict[str, str], mappings: dict[str, Any
 
 
 def _filled(text: str, item: dict[str, str]) -> str:
-    return re.sub(r"\$\{(\w+)\}", lambda found: item.get(found[1], found[0]), text)
+    return re.sub(r"\$\{(\w+)\}", lambda found: str(item.get(found[1], found[0])), text)
 
 
 def _of_its_own_table(value: dict[str, Any]) -> Any:

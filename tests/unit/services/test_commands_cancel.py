@@ -63,7 +63,7 @@ def test_pending_order_is_cancelled_at_its_provider_and_follows_its_state() -> N
     assert told.data["asked_by"] == "ada"
     assert not told.data["unannounced"]
     assert "as ada asked" in told.message
-    assert desk.counted["UnannouncedChanges", "telnyx"] == 0
+    assert desk.counted["UnannouncedChanges", None] == 0
     assert desk.carrier.named("cancel") == [None]
 
 
@@ -75,7 +75,7 @@ def test_cancellation_found_by_a_poll_is_recorded_as_unannounced_and_counted() -
     [told] = desk.entries(ChangeKind.ORDER_CANCELLED)
     assert told.data["unannounced"]
     assert "Polling found this" in told.message
-    assert desk.counted["UnannouncedChanges", "telnyx"] == 1
+    assert desk.counted["UnannouncedChanges", None] == 1
 
 
 def test_second_cancellation_is_a_duplicate_and_one_of_a_sub_order_is_its_own() -> None:

@@ -34,7 +34,7 @@ def test_policy_requests_an_extension_and_an_unannounced_grant_is_reported_and_c
     assert desk.order.reference in comment.body
     [requested] = desk.entries(ChangeKind.EXTENSION_REQUESTED)
     assert "by the order's policy" in requested.message
-    assert desk.counted["UnannouncedChanges", "telnyx"] == 0
+    assert desk.counted["UnannouncedChanges", None] == 0
     desk.carrier.snapshot = owing(DEADLINE + timedelta(days=7))
     desk.wake()
     [moved] = desk.entries(ChangeKind.DEADLINE_MOVED)
@@ -44,7 +44,7 @@ def test_policy_requests_an_extension_and_an_unannounced_grant_is_reported_and_c
         "unannounced": True,
     }
     assert moved.notify
-    assert desk.counted["UnannouncedChanges", "telnyx"] == 1
+    assert desk.counted["UnannouncedChanges", None] == 1
     for _ in range(20):
         desk.wake()
     assert len(desk.carrier.written) == 1
@@ -73,7 +73,7 @@ def test_grant_announced_by_a_webhook_is_not_counted_as_unannounced() -> None:
     desk.syncer.handle(event)
     [moved] = desk.entries(ChangeKind.DEADLINE_MOVED)
     assert moved.data["unannounced"] is False
-    assert desk.counted["UnannouncedChanges", "telnyx"] == 0
+    assert desk.counted["UnannouncedChanges", None] == 0
 
 
 def test_extension_requested_by_people_counts_for_the_policy() -> None:

@@ -236,6 +236,12 @@ def waker() -> Waker:
         SystemClock(),
         PowertoolsMeter(),
         timings(),
+        [
+            SqsQueue(sqs, env("ORDER_DEAD_LETTER_QUEUE_URL")),
+            SqsQueue(sqs, env("SYNC_DEAD_LETTER_QUEUE_URL")),
+            SqsQueue(sqs, env("STREAM_DEAD_LETTER_QUEUE_URL")),
+            SqsQueue(sqs, env("SCHEDULE_DEAD_LETTER_QUEUE_URL")),
+        ],
     )
 
 
@@ -253,7 +259,7 @@ def notifier() -> Notifier:
 def subscriptions() -> Subscriptions:
     from numberdesk.services.notify import Subscriptions  # noqa: PLC0415
 
-    return Subscriptions(_people(), PowertoolsMeter(), logger)
+    return Subscriptions(_people(), int(env("NOTIFICATION_SUBSCRIPTIONS")), PowertoolsMeter(), logger)
 
 
 def _people() -> SnsTopic:

@@ -9,6 +9,19 @@ logger = Logger()
 metrics = Metrics()
 
 
+_TROUBLES = frozenset(
+    {
+        "EventsLeft",
+        "InventoryDifferences",
+        "LargestRowBytes",
+        "OrdersUnknown",
+        "ProviderAccountBlocked",
+        "UnreadableRows",
+    }
+)
+"""What needs a person each time that it is counted. They have one alarm together, on one metric: AWS bills each metric of each alarm."""
+
+
 class PowertoolsMeter:
     """Implements `services.ports.Meter` with Powertools Metrics."""
 
@@ -16,6 +29,8 @@ class PowertoolsMeter:
         """Add to a metric; the unit of names ending in `Seconds` or `Bytes` is that. With a provider it is that provider's own metric."""
         units = {"Seconds": MetricUnit.Seconds, "Bytes": MetricUnit.Bytes}
         unit = next((unit for end, unit in units.items() if name.endswith(end)), MetricUnit.Count)
+        if name in _TROUBLES:
+            metrics.add_metric(name="Troubles", unit=MetricUnit.Count, value=1)
         if provider is None:
             metrics.add_metric(name=name, unit=unit, value=value)
             return

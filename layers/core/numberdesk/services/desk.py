@@ -175,7 +175,7 @@ class Desk:
         for change in changes:
             if change.data.get("unannounced"):
                 # Neither a notification nor anything of ours led to it.
-                self.meter.count("UnannouncedChanges", provider=after.provider)
+                self.meter.count("UnannouncedChanges")
             self.log.info("change", extra={"change": change.kind.value, "state": after.state.value})
         if sends:
             self._wake_soon(stored)

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ACTOR = "reconcile_inventory"
+_OVERLOOKED_AFTER = timedelta(days=2)
+"""Once a day is the rule (inventory_interval), and a whole day in which a provider could not be read."""
 _LEASE = timedelta(minutes=15)
 """How long an account is one run's: as long as a run may take."""
 _JUST_NOW = timedelta(hours=1)
@@ -115,8 +117,9 @@ class InventoryReconciler:
                 self.desk.log.error("comparison broke", extra=what_broke(error))  # noqa: TRY400 - without its text
                 store.put_inventory(provider, account, _failed(taken, now), None)
                 broken = error
-        self.desk.meter.count("InventoryRuns")
-        self.desk.meter.count("OldestInventorySeconds", (now - oldest).total_seconds())
+        if now - oldest > _OVERLOOKED_AFTER:
+            self.desk.meter.count("OldestInventorySeconds", (now - oldest).total_seconds())
+            self.desk.meter.count("Overlooked")
         if broken is not None:
             raise broken
         return compared
@@ -168,7 +171,8 @@ class InventoryReconciler:
         inventory = Inventory(finished_at=now, table_id=table_id, differences=tuple(known_now))
         self.desk.store.put_inventory(provider, account, inventory, entry)
         # Counted once, as they are told once: what was bought by hand differs for years, and its alarm would never be over.
-        self.desk.meter.count("InventoryDifferences", len(new), provider=provider)
+        if new:
+            self.desk.meter.count("InventoryDifferences", len(new))
         self.desk.log.info(
             "compared", extra={"provider": provider, "account": account, "differences": len(found), "new": len(new)}
         )

@@ -76,7 +76,6 @@ class Notifier:
             return
         mail = notices.sum_up(held)
         self.topic.publish(mail.subject, mail.text)
-        self.meter.count("NotificationsSent")
         self.store.drop_held_back(held)
         self.log.info("people told in a sum", extra={"events": len(held)})
 
@@ -111,7 +110,6 @@ class Notifier:
         finally:
             # A lost answer may have been a message, too.
             self.clock.sleep(PAUSE)
-        self.meter.count("NotificationsSent")
         self.log.info("people told", extra={"event": told[0].kind, "event_ids": [notice.id for notice in told]})
 
 
@@ -184,15 +182,16 @@ class Subscriptions:
     """Watches the way to people, which a link in a mail can cut without a word."""
 
     topic: Topic
+    expected: int
     meter: Meter
     log: Log
 
     def count(self) -> None:
-        """Emit how many confirmed subscriptions there are.
-
-        Where the topic does not answer there is no number: the alarm takes that for a trouble, too, and nothing else is held up.
-        """
+        """Emit how many confirmed subscriptions are missing, if any are. Where the topic does not answer, all may be."""
         try:
-            self.meter.count("ConfirmedSubscriptions", self.topic.confirmed())
+            missing = self.expected - self.topic.confirmed()
         except Exception as error:  # noqa: BLE001 - whatever it is, the sweep is done
             self.log.warning("subscriptions not counted", extra=what_broke(error))
+            missing = max(self.expected, 1)
+        if missing > 0:
+            self.meter.count("SubscriptionsMissing", missing)

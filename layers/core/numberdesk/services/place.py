@@ -154,7 +154,6 @@ class Placer:
         )
         order = order.with_(sweep_at=now + self.desk.timings.wake_patience)
         if self.desk.store.create(order, message, ledger.entries(order, changes, now, ACTOR, self.desk.zone)):
-            self.desk.meter.count("OrdersReceived")
             return order
         there = self.desk.store.get(message.order_id)
         if there is None:
@@ -195,7 +194,6 @@ class Placer:
         )
         self.desk.store.record(entry)
         self.dead_letters.refuse(body, reason=reason, order_id=order_id, correlation_id=correlation_id)
-        self.desk.meter.count("OrdersRefused")
         self.desk.log.warning(
             "message refused", extra={"order_id": order_id, "issues": [f"{f.field}: {f.code}" for f in shown]}
         )

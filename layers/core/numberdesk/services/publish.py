@@ -63,9 +63,6 @@ class Publisher:
                     )
                 else:
                     failed.append(row)
-        self.meter.count("EventsPublished", len(rows) - len(failed))
-        if failed:
-            self.meter.count("EventsNotAccepted", len(failed))
         return failed
 
     def publish_leftovers(self) -> None:
@@ -77,6 +74,8 @@ class Publisher:
         before = self.clock.now() - GRACE
         # What cannot be read is left out, keeps its mark, and is reported by the store.
         rows = sorted(self.store.unpublished(before, MAX_PER_SWEEP), key=lambda row: (row.entry.at, row.entry.position))
+        if rows:
+            self.meter.count("EventsLeft", len(rows))
         broken: Exception | None = None
         for row in rows:
             # One by one: an event that the bus takes never must not hold back those behind it, sweep after sweep.

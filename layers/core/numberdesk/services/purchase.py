@@ -77,8 +77,7 @@ def record(desk: Desk, order: Order, purchased: Placed, attempt: int, *, until: 
         return made if made[1] else None
 
     try:
-        if desk.update(order, step, actor, until=until) is not None:
-            desk.meter.count("OrdersPlaced")
+        desk.update(order, step, actor, until=until)
     except ClaimedError as error:
         desk.log.error(  # noqa: TRY400 - no trace is needed
             "the provider answered with another order's id", extra={"claimed_by": error.order_id}

@@ -314,7 +314,6 @@ class Syncer:
             folded = fold_unreadable(order, began_at=began_at, now=now, rules=rules, hinted=hinted is not None)
         else:
             self.health.poll(order.provider, order.account)
-            self.desk.meter.count("Polls")
             folded = fold(
                 order,
                 snapshot,

@@ -17,7 +17,6 @@ from numberdesk.domain.messages.desk import table_restored
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.schedule import WakeKind
 from numberdesk.domain.statuses import ChangeKind, OrderState
-from numberdesk.providers import registry
 from numberdesk.services import aws_errors, placing_gate
 from numberdesk.services.ports import BATCH, UnreadableRowError
 from numberdesk.services.waking import UNREAD_PAUSE, wake_of
@@ -42,6 +41,8 @@ _MAX_TIME = timedelta(seconds=30)
 """For handing out; the rest of a sweep's time is for telling how old the oldest is."""
 _AT_ONCE = 100
 """Rows that are read together."""
+_TOLD_EVERY = 5
+"""Minutes: what is measured in quarters of an hour and more need not be read at each sweep."""
 MAX_PATIENCE = timedelta(minutes=15)
 """For a wake that seems to be lost again and again."""
 ACTOR = "wake_orders"
@@ -54,6 +55,17 @@ AGES = {
     "not_understood": "OldestNotUnderstoodSeconds",
 }
 """The metric of the oldest place in each list of orders that wait (see `domain.lists.waits`)."""
+OVERLOOKED_AFTER = {
+    # Turns, throttling and second searches take minutes; what takes longer waits for a person, who was told at once.
+    "held": timedelta(hours=1),
+    # People were told after an hour (operation_patience), or at once where it is not permitted.
+    "operation": timedelta(hours=2),
+    # Beyond the usual time: people were told as it was over.
+    "pending": timedelta(days=1),
+    # People were told at once, each word once.
+    "not_understood": timedelta(hours=4),
+}
+"""From which age on something counts as overlooked of which people were told before. The other ages have alarms of their own."""
 
 
 @dataclass(slots=True)
@@ -84,6 +96,7 @@ class Waker:
     clock: Clock
     meter: Meter
     timings: Timings
+    dead_letters: Sequence[Queue] = ()
 
     def sweep(self) -> int:
         """Wake every order with something due, however long ago, as far as its queue has room, and say how many.
@@ -115,11 +128,11 @@ class Waker:
             # Before the next kind: deadlines go first.
             for queue in list(swept.handed):
                 self._send(queue, now, swept)
-        self.meter.count("Sweeps")
-        self.meter.count("OrdersWoken", swept.woken)
-        self.meter.count("OldestOverdueWakeSeconds", (now - swept.oldest).total_seconds())
+        self._tell_age("OldestOverdueWakeSeconds", swept.oldest, now)
         self._note(now, swept, before, waiting)
-        self._tell_ages(now)
+        if now.minute % _TOLD_EVERY == 0:
+            self._tell_ages(now)
+            self._tell_dead_letters()
         self._tell_restore(now)
         if swept.broken is not None:
             raise swept.broken
@@ -214,13 +227,22 @@ class Waker:
         )
 
     def _tell_ages(self, now: datetime) -> None:
-        """Emit the age of the oldest of each kind: zero where nothing waits."""
+        """Emit the age of the oldest of each kind, and whether it was overlooked. Where nothing waits there is no metric to pay for."""
         for partition, name in AGES.items():
-            self.meter.count(name, _age(self.store.oldest(partition), now))
-        self.meter.count("OldestUnpublishedSeconds", _age(self.store.oldest_unpublished(), now))
-        for provider in registry.NAMES:
-            # Polls count it up; without a poll there is none, which is not the same as not to know.
-            self.meter.count("UnannouncedChanges", 0, provider=provider)
+            since = self.store.oldest(partition)
+            self._tell_age(name, since, now)
+            if since is not None and partition in OVERLOOKED_AFTER and now - since > OVERLOOKED_AFTER[partition]:
+                self.meter.count("Overlooked")
+        self._tell_age("OldestUnpublishedSeconds", self.store.oldest_unpublished(), now)
+
+    def _tell_age(self, name: str, since: datetime | None, now: datetime) -> None:
+        if since is not None and since < now:
+            self.meter.count(name, (now - since).total_seconds())
+
+    def _tell_dead_letters(self) -> None:
+        """Emit how many dead letters there are, if there are any."""
+        if letters := sum(self._waiting(queue) or 0 for queue in self.dead_letters):
+            self.meter.count("DeadLetters", letters)
 
     def _tell_restore(self, now: datetime) -> None:
         """Tell once that the table is a restored one."""
@@ -230,7 +252,3 @@ class Waker:
             self.store.record(
                 placing_gate.entry(table_id, ChangeKind.TABLE_RESTORED, position, ACTOR, now, {}, table_restored())
             )
-
-
-def _age(since: datetime | None, now: datetime) -> float:
-    return max((now - since).total_seconds(), 0.0) if since else 0.0

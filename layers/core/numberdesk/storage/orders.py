@@ -55,8 +55,8 @@ _MAX_OF_PAGES = 8
 """Pages put and deleted in one transaction: four changed ones."""
 _MAX_BYTES = 3_500_000
 """Of a transaction with pages; DynamoDB allows 4 MB."""
-LARGE = 50_000
-"""Bytes from which on a commit's largest item is measured. DynamoDB allows 400 KB."""
+LARGE = 200_000
+"""Bytes from which on a commit's largest item is a trouble: what grows lies on pages of less. DynamoDB allows 400 KB."""
 WAKE_SHARDS = 8
 _MINE = "attribute_not_exists(pk) OR order_id = :mine"
 

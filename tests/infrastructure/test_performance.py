@@ -1,6 +1,6 @@
 """The README repeats the figures of docs/performance.md, and both name every function."""
 
-from bench.__main__ import ALTERNATIVES, BEGIN, END, GOALS, PAGE, README, in_three_lines, ratios_of
+from bench.__main__ import ALTERNATIVES, BEGIN, BOUNDS, END, PAGE, README, in_three_lines, ratios_of
 from tests.support.stack import functions
 
 
@@ -10,8 +10,8 @@ def printed(text: str) -> str:
 
 
 def test_every_function_has_a_bound_and_a_figure() -> None:
-    assert GOALS.keys() == functions().keys()
-    assert ratios_of(printed(PAGE.read_text())).keys() >= GOALS.keys() | set(list(ALTERNATIVES.values())[1:])
+    assert BOUNDS.keys() == functions().keys()
+    assert ratios_of(printed(PAGE.read_text())).keys() >= BOUNDS.keys() | set(list(ALTERNATIVES.values())[1:])
 
 
 def test_readme_has_the_figures_of_the_page() -> None:
@@ -20,4 +20,4 @@ def test_readme_has_the_figures_of_the_page() -> None:
 
 def test_printed_figures_keep_the_bounds() -> None:
     ratios = ratios_of(printed(PAGE.read_text()))
-    assert {name: ratios[name] for name, bound in GOALS.items() if float(ratios[name]) > bound} == {}
+    assert {name: ratios[name] for name, bound in BOUNDS.items() if float(ratios[name]) > bound} == {}

@@ -190,6 +190,32 @@ MUTANTS = (
         ("functional/test_receiver_breaks.py::test_closed_connection_is_reopened_once",),
     ),
     Mutant(
+        "any-200-is-an-answer-of-sqs",
+        "messaging/signed.py",
+        "if response.status_code != HTTPStatus.OK or b'\"MessageId\"' not in response.content:",
+        "if response.status_code != HTTPStatus.OK:",
+        "A webhook is confirmed that something between the receiver and SQS has swallowed.",
+        ("contract/test_signed_queue.py::test_answer_without_an_id_of_the_message_is_no_answer_of_sqs",),
+    ),
+    Mutant(
+        "credentials-read-once",
+        "messaging/signed.py",
+        "self._environ = environ",
+        "self._environ = dict(environ)",
+        "Webhooks are refused once Lambda has changed the function's credentials.",
+        ("functional/test_receiver_credentials.py::test_credentials_that_changed_since_the_last_invocation_are_used",),
+    ),
+    Mutant(
+        "failed-message-not-reported",
+        "runtime/batch.py",
+        'failed.append({"itemIdentifier": str(record["messageId"])})',
+        "pass",
+        "A message that failed is deleted from its queue.",
+        (
+            "functional/test_failing_messages.py::test_message_is_redelivered_if_its_refusal_could_not_be_put_into_the_dead_letter_queue",
+        ),
+    ),
+    Mutant(
         "no-look-at-single-failures",
         "template.yaml",
         "            ScalingConfig: { MaximumConcurrency: !If [OnAws, !Ref OrderConcurrency, 2] }\n            FunctionResponseTypes: [ReportBatchItemFailures]\n",

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from tests.mutants.mutant import Mutant
 
 _ENVIRONMENTS = (".venv", ".sam", ".ministack")
-_LEFT_OUT = shutil.ignore_patterns(".git", ".local", ".aws-sam", ".hypothesis", ".audit", ".mutation", *_ENVIRONMENTS)
+_LEFT_OUT = shutil.ignore_patterns(
+    ".git", ".local", ".aws-sam", ".hypothesis", ".audit", ".bench", ".mutation", *_ENVIRONMENTS
+)
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (tests/\S+?\.py(?:::[\w:]+)?)", re.MULTILINE)
 _PATIENCE = 300
 """Seconds for one run of pytest, by default."""

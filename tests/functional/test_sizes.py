@@ -72,7 +72,7 @@ def step(name: str, numbers: int) -> Step:
         (ONE, lambda it: setattr(it.asked, "pages", 2), "2 pages written"),
         (FIRST, lambda it: setattr(it.asked, "pages", 41), "41 pages written"),
         (NOTHING, lambda it: setattr(it.asked, "written", 1_001), "1 items and 1001 bytes written: more than the row"),
-        (FIRST, lambda it: setattr(it.asked, "row", 2_300), "a row of 2300 bytes"),
+        (FIRST, lambda it: setattr(it.asked, "row", 2_320), "a row of 2320 bytes"),
         (PLACED, lambda it: setattr(it.asked, "largest", 100_001), "an item of 100001 bytes"),
         (
             PLACED,

@@ -8,6 +8,7 @@ client, one AWS call for each webhook and none to the table.
 from __future__ import annotations
 
 import os
+import warnings
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 logger = Logger()
 metrics = Metrics()
+# What went well is not counted.
+warnings.filterwarnings("ignore", "No application metrics to publish")
 # The provider waits 2 s in all and retries automatically: fail early.
 SECONDS = 1
 

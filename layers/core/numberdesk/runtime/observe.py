@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
+
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 logger = Logger()
 metrics = Metrics()
+# Most runs have nothing to count: metrics are written only for trouble.
+warnings.filterwarnings("ignore", "No application metrics to publish")
 
 
 _TROUBLES = frozenset(

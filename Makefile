@@ -46,10 +46,13 @@ up: .venv/ready .sam/ready .ministack/ready ## deploy onto a local AWS, leave it
 down: .venv/ready ## stop the run that `make up` started
 	@.venv/bin/python -m local down
 
-# Of two processors: a third worker uses the time in which another one waits for the local AWS or the browser.
-.PHONY: test
-test: lint .ministack/ready ## lint, validate the template, run all tests
-	@$(WITH_UV) .venv/bin/pytest -n 3 --dist loadgroup
+# Side by side: the tests leave processors idle while they wait for the local AWS and the browser.
+.PHONY: test pytest
+test: .venv/ready .sam/ready .ministack/ready ## lint, validate the template, run all tests
+	@$(MAKE) --no-print-directory --jobs 3 pytest lint-python lint-template
+
+pytest:
+	@$(WITH_UV) .venv/bin/pytest -n 2 --dist loadgroup
 
 .PHONY: test-console
 test-console: .venv/ready ## test the console in a real browser; fails where there is no Chromium

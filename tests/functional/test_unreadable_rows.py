@@ -85,6 +85,18 @@ def test_more_unreadable_rows_than_a_sweep_takes_do_not_block_the_rows_behind(wo
     assert place
 
 
+def test_sweep_puts_off_a_row_in_which_it_cannot_read_what_is_due(world: World) -> None:
+    ordered(world, 2)
+    spoil(world, "ORDER#order-0", "ORDER", attribute="state", value={"S": "elsewhere"})
+    world.clock.advance(HOUR)
+    with pytest.raises(UnreadableRowError):
+        world.function("wake_orders")({})
+    assert [message["wake"]["order_id"] for message in world.peek("OrderQueue")] == ["order-1"]
+    assert rows_told(world) == ["ORDER#order-0"]
+    world.clock.advance(60)
+    assert world.function("wake_orders")({}) == {"woken": 0}
+
+
 @pytest.mark.parametrize(
     ("attribute", "value"),
     [("state", None), ("state", {"S": "elsewhere"}), ("account", {"N": "7"}), ("received_at", {"S": "yesterday"})],

@@ -22,8 +22,8 @@ MUTANTS = (
     Mutant(
         "environment-trusted",
         "providers/http.py",
-        "trust_env=False,",
-        "trust_env=True,",
+        "transport=transport or _connections(),",
+        "transport=transport,",
         "Calls go through whatever proxy the environment names.",
         ("unit/providers/test_http.py::test_proxies_and_credentials_of_the_environment_are_ignored",),
     ),

@@ -98,9 +98,8 @@ class Http:
         self._client = httpx.Client(
             base_url=base_url,
             auth=auth,
+            # Without one, the client would use whatever proxy the environment names.
             transport=transport or _connections(),
-            # Ignore proxies and credentials that the environment names.
-            trust_env=False,
             follow_redirects=False,
             timeout=httpx.Timeout(
                 timings.read_timeout.total_seconds(), connect=timings.connect_timeout.total_seconds()

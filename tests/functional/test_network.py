@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import ipaddress
-import ssl
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,18 +10,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from numberdesk.domain.settings import Timings
 from numberdesk.providers.base import NotSentError, UnreadableError
 from numberdesk.providers.http import BasicAuth, Http
 from tests.support.builders import START
+from tests.support.certificates import certified
 
 if TYPE_CHECKING:
     import socket
+    import ssl
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -184,28 +180,7 @@ def test_read_on_a_lost_connection_is_repeated_on_a_new_one(lost: str) -> None:
 @pytest.fixture
 def untrusted(tmp_path: Path) -> ssl.SSLContext:
     """Return a certificate that no trusted authority has signed."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - 60 * SECOND)
-        .not_valid_after(now + 600 * SECOND)
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path / "server.pem"
-    path.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(path)
-    return context
+    return certified(tmp_path)[0]
 
 
 def test_server_without_a_trusted_certificate_gets_no_request(untrusted: ssl.SSLContext) -> None:

@@ -176,12 +176,27 @@ def test_unreadable_marker_opens_nothing(aws: Aws, monkeypatch: pytest.MonkeyPat
     assert aws.is_open()
 
 
-def test_stack_older_than_the_marker_is_marked_with_its_accounts(aws: Aws) -> None:
-    create(Table(aws.dynamodb, "orders"))
-    assert aws.is_open()
-    assert Marker(aws.ssm, "numberdesk").accounts() == [("telnyx", "default")]
-    aws.lose()
-    assert not aws.is_open()
+def test_marked_account_costs_no_further_call(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    create(aws.table())
+    monkeypatch.setattr(Marker, "add_account", lambda *_: pytest.fail("it is marked"))
+    aws.table().account_read("telnyx", "default", START)
+
+
+def test_process_can_die_anywhere_while_it_marks_an_account(aws: Aws) -> None:
+    create(aws.table())
+    for point in range(1, 10):
+        name = f"account-{point}"
+        aws.at = {aws.calls + point: die}
+        try:
+            aws.table().account_read("telnyx", name, START)
+        except DiedError:
+            aws.at = {}
+            aws.table().account_read("telnyx", name, START)
+        else:
+            return
+        assert ("telnyx", name) in Marker(aws.ssm, "numberdesk").accounts()
+        assert name in [account.name for account in aws.table().accounts()]
+    pytest.fail("it has no end")
 
 
 def test_backup_learns_of_newer_accounts(aws: Aws) -> None:

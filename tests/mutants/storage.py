@@ -270,7 +270,7 @@ MUTANTS = (
     Mutant(
         "lost-gate-opens",
         "storage/gates.py",
-        "        if there is None and any(account.named for account in self.accounts()):\n            self._mark(_NO_GATE)\n            return _NO_GATE\n",
+        "        if there is None and any(account.named for account in self.accounts()):\n            self._recall_once()\n            return _NO_GATE\n",
         "",
         "A table that lost its gate places orders.",
         ("contract/test_store_races.py::test_table_with_orders_and_without_a_gate_counts_as_restored",),

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from numberdesk.domain.model import instant_text
 from numberdesk.providers.base import SlotBusyError
 from numberdesk.services.ports import Account, AccountState
-from numberdesk.storage.dynamodb import ABSENT, Dynamo, put, update
+from numberdesk.storage.dynamodb import ABSENT, PRESENT, Dynamo, put, update
 from numberdesk.storage.ledger import entry_item
 from numberdesk.storage.values import instant, keyed
 
@@ -32,12 +32,15 @@ class Accounts(Dynamo):
         return self._record(account_key(provider, account), account_of_item)
 
     def account_read(self, provider: str, account: str, now: datetime) -> None:
-        key, values = account_key(provider, account), {":now": instant_text(now)}
-        self._update(key, "SET read_at = :now", "attribute_not_exists(read_at)", values)
-        if self._marker is not None:
+        key = account_key(provider, account)
+        item = self._get(key) or {}
+        if "read_at" not in item:
+            self._update(key, "SET read_at = :now", "attribute_not_exists(read_at)", {":now": instant_text(now)})
+        if self._marker is not None and "marked" not in item:
             # Best effort: without it, the account is not compared should the table be lost. The next process tries again.
             with suppress(ClientError, BotoCoreError):
                 self._marker.add_account(provider, account)
+                self._update(key, "SET marked = :yes", PRESENT, {":yes": True})
 
     def retire(self, entry: Entry) -> bool:
         return self._turn_account(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from numberdesk.domain.gate import OPENING, Gate
+from numberdesk.domain.gate import OPENING, Gate, restored
 from numberdesk.storage.accounts import Accounts, account_key
 from numberdesk.storage.dynamodb import ABSENT, over, put
 from numberdesk.storage.ledger import entry_item
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 GATE: Key = ("DESK#placing", "GATE")
 _NO_GATE = Gate(version=0, table_id="")
 """The gate of a table that lost its own: it counts as restored."""
-_MARKED = ("marked",)
-"""Cached for a table that is marked."""
+_RECALLED = ("recalled",)
+"""Cached for a table that was given back its accounts."""
 
 
 class Gates(Accounts):
@@ -32,7 +32,7 @@ class Gates(Accounts):
         """Read the gate. A table that never had one, nor an order, gets an open one, unless there was another table before it."""
         there = self._record(GATE, record_of(Gate))
         if there is None and any(account.named for account in self.accounts()):
-            self._mark(_NO_GATE)
+            self._recall_once()
             return _NO_GATE
         if self._marker is None:
             if there is None:
@@ -41,7 +41,8 @@ class Gates(Accounts):
             return there or _NO_GATE
         if there is None or there.table_id == OPENING:
             return self._first_gate(self._marker, there)
-        self._mark(there)
+        if restored(there, self.table_id()):
+            self._recall_once()
         return there
 
     def _first_gate(self, marker: Marker, there: Gate | None) -> Gate:
@@ -75,19 +76,14 @@ class Gates(Accounts):
         for provider, account in marker.accounts():
             self._write(put(keyed(account_key(provider, account), named=True), ABSENT))
 
-    def _mark(self, there: Gate) -> None:
-        """Mark a table that has a gate, once: its stack may be older than the marker. A restored table gets back its accounts."""
-        if _MARKED in self._known or self._marker is None:
+    def _recall_once(self) -> None:
+        """Give a restored table back the accounts that it does not know."""
+        if _RECALLED in self._known or self._marker is None:
             return
-        # Best effort: this table exists, a restored one stays closed, and the next call tries again.
+        # Best effort: the table stays closed, and the next call tries again.
         with suppress(ClientError, BotoCoreError):
-            if there.table_id != self.table_id():
-                self._recall(self._marker)
-            elif self._marker.table_id() is None:
-                for account in self.accounts():
-                    self._marker.add_account(account.provider, account.name)
-                self._marker.claim(self.table_id())
-            self._known[_MARKED] = True
+            self._recall(self._marker)
+            self._known[_RECALLED] = True
 
     def put_gate(self, gate: Gate, entry: Entry) -> bool:
         return self._transact([put(gate_item(gate), *over(gate.version)), put(entry_item(entry), ABSENT)]) is None

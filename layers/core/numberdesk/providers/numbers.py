@@ -7,14 +7,7 @@ number costs a poll, and a wrong one costs money.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumberFormat, ValidationResult
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 _SPACES = "[ \t\u00a0\u2009\u202f]"
@@ -32,8 +25,7 @@ _MAX_DIGITS = 18
 _MAX_DESCRIBED = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Numbers:
+class Numbers(NamedTuple):
     """The numbers that a value contains, and descriptions of what could not be read in it."""
 
     read: tuple[str, ...] = ()
@@ -66,9 +58,12 @@ def number(value: object, *countries: str) -> str | None:
     digits = re.sub("[^0-9]", "", written[1])
     if len(digits) > _MAX_DIGITS:
         return None
+    # Takes long to import, and few responses have such numbers.
+    from numberdesk.providers import numbering_plans  # noqa: PLC0415
+
     if written[1].startswith("+"):
-        return _only([_parsed(written[1], None)])
-    return _only(_readings(digits, countries))
+        return e164(numbering_plans.with_plus(written[1]))
+    return e164(numbering_plans.in_countries(digits, countries))
 
 
 def numbers(value: object, *countries: str) -> Numbers:
@@ -124,34 +119,3 @@ def _several(item: object, countries: tuple[str, ...]) -> list[str]:
             return []
         found += [one] if one else many
     return found
-
-
-def _readings(digits: str, countries: tuple[str, ...]) -> Iterator[phonenumbers.PhoneNumber | None]:
-    """Yield what digits without a plus may mean in these countries: with the country code, or without."""
-    codes = {code: country for country in countries if (code := phonenumbers.country_code_for_region(country))}
-    for code, country in codes.items():
-        beyond = digits.removeprefix("00") if digits.startswith("00") else digits
-        if beyond.startswith(str(code)):
-            yield _parsed(f"+{beyond}", None)
-        # As dialled there (with a trunk or an international prefix), and as written after the code.
-        dialled = _parsed(digits, country)
-        yield dialled if dialled is not None and dialled.country_code == code else None
-        yield _parsed(f"+{code}{digits}", None)
-
-
-def _parsed(written: str, country: str | None) -> phonenumbers.PhoneNumber | None:
-    try:
-        return phonenumbers.parse(written, country)
-    except NumberParseException:
-        return None
-
-
-def _only(readings: Iterable[phonenumbers.PhoneNumber | None]) -> str | None:
-    """Return the one number meant: the valid one, else the possible one; None where there are several."""
-    found = [reading for reading in readings if reading is not None]
-    in_use = [each for each in found if phonenumbers.is_valid_number(each)]
-    possible = [
-        each for each in found if phonenumbers.is_possible_number_with_reason(each) == ValidationResult.IS_POSSIBLE
-    ]
-    meant = {phonenumbers.format_number(each, PhoneNumberFormat.E164) for each in in_use or possible}
-    return e164(meant.pop()) if len(meant) == 1 else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from numberdesk.domain.fitting import misfit
 from numberdesk.domain.listings import Offer
 from numberdesk.providers.base import RefusedError
 from numberdesk.providers.callfire import reading
@@ -33,6 +32,8 @@ def search_numbers(http: Http, query: Query) -> list[Offer]:
     shown = found(http, "/number/search", "Number", params)
     offers = [offer for offer in map(_number_offer, shown) if offer]
     # CallFire may ignore a filter that it does not know.
+    from numberdesk.domain.fitting import misfit  # noqa: PLC0415 - the numbering plans take long to import, and polls need none
+
     return [offer for offer in offers if misfit(criteria, offer, state=offer.region.get("state")) is None][
         : query.limit
     ]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from numberdesk.providers.base import UnreadableError
 from numberdesk.providers.callfire.errors import found_nothing, not_listed
@@ -19,8 +18,7 @@ MAX_RESULTS = 1000
 """MaxResults is "limited to 1000"."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(NamedTuple):
     """A page of a list: its elements, where the next page begins, and the total if it is shown."""
 
     elements: tuple[Element, ...]

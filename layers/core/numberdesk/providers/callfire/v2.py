@@ -6,11 +6,9 @@ No order shows our reference: one of the right time and content may be ours, or 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from numberdesk.domain.fitting import misfit
 from numberdesk.domain.listings import OnOrder
 from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem
 from numberdesk.domain.text import quoted
@@ -110,8 +108,7 @@ class _Likeness(IntEnum):
     """It is for as many, and holds nothing else."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
+class _Group(NamedTuple):
     """A group of an order: the count, if it can be read, and what was delivered, in lower case."""
 
     name: str
@@ -121,8 +118,7 @@ class _Group:
     """Something that was delivered cannot be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
+class _Shown(NamedTuple):
     """One row of v2's list, with the groups that it shows."""
 
     id: str
@@ -238,8 +234,7 @@ def _likeness(shown: _Shown, request: Request) -> _Likeness:
     return _Likeness.EQUAL if is_all else _Likeness.LESS
 
 
-@dataclass(frozen=True, slots=True)
-class _Got:
+class _Got(NamedTuple):
     """A number of an order, as far as its group shows its kind."""
 
     value: str
@@ -250,6 +245,8 @@ class _Got:
 
 def _strange(shown: _Shown, request: Request) -> str | None:
     """Return a description of the first thing in an order that was not requested; None if everything was."""
+    from numberdesk.domain.fitting import misfit  # noqa: PLC0415 - the numbering plans take long to import, and polls need none
+
     named, keywords = _by_name(request)
     wanted = [item for item in request.items if isinstance(item, CriteriaItem)]
     chosen = 0

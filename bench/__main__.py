@@ -51,8 +51,9 @@ WARM_GOAL = 1.2
 BUSY = {
     "wake_orders_busy": "wake_orders, with an order due",
     "reconcile_inventory_busy": "reconcile_inventory, comparing an account",
+    "sync_order_busy": "sync_order, completing an order",
 }
-"""Runs of scheduled functions that find something to do. Most find nothing."""
+"""Runs that find something to do. Most find nothing."""
 WARM = 20
 """Webhooks that a warm function receives, after its first."""
 ALTERNATIVES = {

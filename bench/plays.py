@@ -17,6 +17,7 @@ from moto.core.botocore_stubber import BotocoreStubber
 from bench.first_answer import aws_operation
 from local.simulators.base import SimulatorTransport
 from numberdesk.domain.model import instant_text
+from numberdesk.domain.statuses import OrderState
 from tests.support import functions
 from tests.support.aws import World, api_event, proxy_event
 from tests.support.builders import body
@@ -31,6 +32,8 @@ _PROCESS = vars(BotocoreStubber)["__call__"]
 _HANDLE = vars(SimulatorTransport)["handle_request"]
 _LEFT = 900_000
 """Milliseconds that an invocation may take: what the longest one has."""
+_PENDING = timedelta(days=1)
+"""How long the order's number is not active."""
 _AHEAD = 200
 """Seconds by which a webhook's signature is ahead: Telnyx's SDK takes 300 either way, and a counted process takes minutes."""
 
@@ -73,19 +76,24 @@ def plays(made: World) -> Iterator[tuple[str, Play]]:
     made.send(body("warm"))  # the account is known then, as it is at any but the first order
     made.settle()
     made.clock.advance(60)
+    made.telnyx.settings.activation_seconds = _PENDING.total_seconds()
     made.send(body("order-1"))
     yield "place_order", _played(made, "place_order", made.batch("OrderQueue", 1)[0])
     yield "publish_changes", _played(made, "publish_changes", _published(made))
     made.clear("OrderQueue")
-    _poll(made)
+    made.function("sync_order")(_wake(made))
+    seen = made.ledger()
     yield "sync_order", _played(made, "sync_order", _wake(made))
+    assert made.ledger() == seen  # noqa: S101 - it changes nothing
     yield "orders_api", _played(made, "orders_api", proxy_event("GET", "/orders/order-1"))
     made.clear("SyncQueue")
     made.clock.advance(timedelta(hours=2).total_seconds())
     yield "wake_orders_busy", _played(made, "wake_orders", {})
     made.settle()
     yield "wake_orders", _played(made, "wake_orders", {})
-    made.clock.advance(timedelta(days=1).total_seconds())
+    made.clock.advance(_PENDING.total_seconds())
+    yield "sync_order_busy", _played(made, "sync_order", _wake(made))
+    assert made.order().state is OrderState.COMPLETED  # noqa: S101 - it completes the order
     yield "reconcile_inventory_busy", _played(made, "reconcile_inventory", {})
     made.clock.advance(60)
     yield "reconcile_inventory", _played(made, "reconcile_inventory", {})
@@ -104,10 +112,6 @@ def _published(made: World) -> dict[str, Any]:
 
     made.publish(publish)  # type: ignore[arg-type] # it is called as a function is
     return {"Records": events[-1]["Records"][-1:]}
-
-
-def _poll(made: World) -> None:
-    made.function("sync_order")(_wake(made))
 
 
 def _wake(made: World) -> dict[str, Any]:

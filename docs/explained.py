@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -39,7 +38,7 @@ class _Priced(ADesk):
     def _plan(*_: Any, **__: Any) -> Plan:
         numbers = chosen("+4930111", "+4930222")
         return Plan(
-            {}, tuple(replace(each, upfront_cost="1.00", monthly_cost="5.00", currency="USD") for each in numbers)
+            {}, tuple(each._replace(upfront_cost="1.00", monthly_cost="5.00", currency="USD") for each in numbers)
         )
 
 

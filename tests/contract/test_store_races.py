@@ -17,6 +17,7 @@ from numberdesk.domain.order import Reservation
 from numberdesk.domain.request import NumbersItem
 from numberdesk.domain.statuses import AssetState, OrderState
 from numberdesk.services.ports import ConflictError, LimitError
+from numberdesk.storage.orders import dumped
 from numberdesk.storage.pages import pages
 from numberdesk.storage.table import Table
 from numberdesk.storage.values import marshal, unmarshal
@@ -185,7 +186,7 @@ def test_row_and_page_of_10000_numbers_are_small(store: Table) -> None:
     row = store._get(("ORDER#order-1", "ORDER"))
     assert row is not None
     assert len(repr(row)) < 5_000
-    sizes = [len(page["assets"]) for page in pages(order, stored).new]
+    sizes = [len(page["assets"]) for page in pages(order, stored, dumped(stored)).new]
     assert len(sizes) == 40
     assert max(sizes) < len(repr([asset.model_dump(mode="json") for asset in alike[:250]])) / 10
 

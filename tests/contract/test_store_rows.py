@@ -16,7 +16,7 @@ from numberdesk.domain import bounds, operations
 from numberdesk.domain.order import Order
 from numberdesk.domain.snapshot import CommentSeen
 from numberdesk.domain.values import MAX_BYTES_OF_ANSWERS, Payload, TextValue
-from numberdesk.storage.orders import LARGE, row_item
+from numberdesk.storage.orders import LARGE, dumped, row_item
 from numberdesk.storage.pages import FIELD_BYTES, GROWING, pages
 from numberdesk.storage.table import Table
 from numberdesk.storage.values import item_size, marshal, unmarshal
@@ -268,4 +268,4 @@ def test_a_field_of_the_wrong_type_is_not_written(wrong: dict[str, Any]) -> None
     order = pending()
     changed = order.with_(**wrong)
     with pytest.raises((PydanticSerializationError, AttributeError)):
-        assert not [row_item(changed), *pages(order, changed).new]
+        assert not [row_item(changed), *pages(order, changed, dumped(changed)).new]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -231,7 +230,7 @@ def test_status_shows_when_an_account_was_compared_and_what_differed(world: Worl
     assert account["compared_at"] == instant_text(START)
     assert account["differences"] == {"orphan": 2, "vanished_order": 1}
     # A restored table has the comparison of another one, and goes on failing.
-    other = replace(compared, table_id="the table before", failing_since=START)
+    other = compared._replace(table_id="the table before", failing_since=START)
     world.table.put_inventory("telnyx", "default", other, None)
     [account] = world.api("GET", "/status")[1]["accounts"]
     assert (account["compared_at"], account["differences"]) == (None, {})

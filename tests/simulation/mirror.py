@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -124,7 +123,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Order):
         return value.model_copy(update={"pages": (), "field_pages": {}})
     if isinstance(value, Page):
-        return replace(value, items=tuple(map(_plain, value.items)), after="more" if value.after else None)
+        return value._replace(items=tuple(map(_plain, value.items)), after="more" if value.after else None)
     if isinstance(value, Unpublished):
         return value.entry.id
     if isinstance(value, list):

@@ -20,7 +20,7 @@ from numberdesk.domain.snapshot import AssetSeen, Snapshot
 from numberdesk.domain.statuses import AssetKind, AssetState, Phase
 from numberdesk.providers import registry
 from numberdesk.providers.base import Credentials, Provider
-from numberdesk.storage.orders import request_item, row_item
+from numberdesk.storage.orders import dumped, request_item, row_item
 from numberdesk.storage.pages import order_of_items, pages
 from numberdesk.storage.values import marshal, unmarshal
 from tests.support.orders import pending
@@ -53,7 +53,7 @@ def poll() -> None:
         for index in range(NUMBERS)
     )
     order = pending().with_(assets=numbers)
-    written = pages(pending().with_(assets=()), order)
+    written = pages(pending().with_(assets=()), order, dumped(order))
     order = order.with_(pages=written.names, field_pages=written.fields)
     items = [row_item(order), request_item(order), *written.new]
     wire = json.loads(json.dumps([marshal(item) for item in items], default=lambda it: it.decode("latin-1")))
@@ -68,7 +68,7 @@ def poll() -> None:
     rules = Rules(Timings(), capabilities.cadence, capabilities.pending)
     snapshot = Snapshot("po-1", Phase.OPEN, "pending", assets=seen, lists_every_asset=True)
     folded = fold(read, snapshot, began_at=NOW, now=NOW, rules=rules, says_ended=False, unannounced=False)
-    assert len(pages(read, folded.order).new) == NUMBERS // 250
+    assert len(pages(read, folded.order, dumped(folded.order)).new) == NUMBERS // 250
 
 
 def submit() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -397,7 +396,7 @@ class MemoryStore:
     def accounts(self) -> list[Account]:
         named = {(order.provider, order.account) for order in self.orders.values()} | set(self.lost or ())
         return [
-            replace(self.read.get(key, Account(*key)), named=key in named) for key in sorted(named | self.read.keys())
+            self.read.get(key, Account(*key))._replace(named=key in named) for key in sorted(named | self.read.keys())
         ]
 
     def account(self, provider: str, account: str) -> Account | None:
@@ -411,7 +410,7 @@ class MemoryStore:
         there = self.read.get(key)
         if there is None or there.retired_at is not None:
             return False
-        self.read[key] = replace(there, retired_at=entry.at, retired_by=entry.actor)
+        self.read[key] = there._replace(retired_at=entry.at, retired_by=entry.actor)
         self._write([entry])
         return True
 
@@ -420,7 +419,7 @@ class MemoryStore:
         there = self.read.get(key)
         if there is None or there.retired_at is None:
             return False
-        self.read[key] = replace(there, retired_at=None, retired_by="")
+        self.read[key] = there._replace(retired_at=None, retired_by="")
         self._write([entry])
         return True
 
@@ -545,7 +544,7 @@ class MemoryStore:
         state = self.states.get(key)
         if state is None or not state.blocked:
             return False
-        self.states[key] = replace(state, blocked=False)
+        self.states[key] = state._replace(blocked=False)
         self._write([entry])
         return True
 
@@ -553,13 +552,13 @@ class MemoryStore:
         state = self.states.get((provider, account))
         if state is None or not state.blocked or state.probe_at > now:
             return False
-        self.states[provider, account] = replace(state, probe_at=next_probe_at)
+        self.states[provider, account] = state._replace(probe_at=next_probe_at)
         return True
 
     def pass_probe(self, provider: str, account: str, taken: datetime, now: datetime) -> None:
         state = self.states.get((provider, account))
         if state is not None and state.blocked and state.probe_at == taken:
-            self.states[provider, account] = replace(state, probe_at=now)
+            self.states[provider, account] = state._replace(probe_at=now)
 
     def take_slot(
         self, provider: str, account: str, now: datetime, interval: timedelta, patience: timedelta

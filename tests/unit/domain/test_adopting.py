@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -66,7 +65,7 @@ def test_purchase_found_later_counts_for_the_day_it_is_found() -> None:
     found, _ = outcome.adopt(order, [LIVING], late, can_cancel=False)
     assert found.reserved == Reservation(day="2026-03-03", numbers=2, cost={})
     priced = tuple(
-        replace(number, upfront_cost="1.00", monthly_cost="0.50", currency="EUR")
+        number._replace(upfront_cost="1.00", monthly_cost="0.50", currency="EUR")
         for number in numbers(AssetState.ACTIVE, AssetState.ACTIVE)
     )
     seen = poll(found, a_snapshot(assets=priced, provider_order_id="po-living"), late).order

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -94,7 +93,7 @@ def shown(state: AssetState, requirement: RequirementState, *, parts: int = 1, *
 def bought() -> Order:
     """Return an order of 10,000 numbers, all chosen by numberdesk."""
     message = a_message(items=[{"criteria": {"country": "DE"}, "quantity": MANY}])
-    chosen = [replace(asset, provider_status="chosen") for asset in shown(A.PENDING, R.AWAITING_VALUE).assets]
+    chosen = [asset._replace(provider_status="chosen") for asset in shown(A.PENDING, R.AWAITING_VALUE).assets]
     begun = placing.begin(received(message), chosen, None, NOW, RULES.timings, content_lock=None)[0]
     return outcome.placed(begun, "po-1", "pending", NOW)[0]
 
@@ -164,7 +163,7 @@ def test_order_of_many_sub_orders_takes_no_longer() -> None:
 
 def test_many_ended_sub_orders_are_one_event_with_the_first_twenty() -> None:
     half = tuple(
-        replace(asset, state=A.CANCELLED) if index % 100 < 60 else asset
+        asset._replace(state=A.CANCELLED) if index % 100 < 60 else asset
         for index, asset in enumerate(shown(A.ACTION_REQUIRED, R.AWAITING_VALUE, parts=100).assets)
     )
     folded = poll(owing(100).order, shown(A.ACTION_REQUIRED, R.AWAITING_VALUE, parts=100, assets=half))
@@ -187,12 +186,12 @@ def test_many_ended_sub_orders_are_one_event_with_the_first_twenty() -> None:
 
 def test_10000_mismatched_numbers_are_reported_by_count_and_the_first_twenty() -> None:
     swapped = tuple(
-        replace(asset, state=A.ACTIVE if index % 2 else A.FAILED)
+        asset._replace(state=A.ACTIVE if index % 2 else A.FAILED)
         for index, asset in enumerate(shown(A.ACTIVE, R.APPROVED).assets)
     )
     done = poll(owing().order, shown(A.ACTIVE, R.APPROVED, assets=swapped)).order
     assert done.state is OrderState.PARTIALLY_COMPLETED
-    other = tuple(replace(asset, state=A.FAILED if asset.state is A.ACTIVE else A.ACTIVE) for asset in swapped)
+    other = tuple(asset._replace(state=A.FAILED if asset.state is A.ACTIVE else A.ACTIVE) for asset in swapped)
     [told] = poll(done, shown(A.ACTIVE, R.APPROVED, assets=other)).changes
     assert told.kind.value == "NumbersCorrected"
     assert told.data == {
@@ -255,7 +254,7 @@ def test_separately_read_deadline_is_kept_until_it_is_read_again_or_the_status_c
 
 def test_number_is_held_since_the_first_poll_that_saw_it_delivered_unless_the_provider_reports_a_time() -> None:
     told = tuple(
-        replace(asset, since=since)
+        asset._replace(since=since)
         for asset, since in zip(numbers(A.ACTIVE, A.ACTIVE), (NOW - timedelta(1), None), strict=True)
     )
     order = poll(pending(), a_snapshot(A.ACTIVE, A.PENDING)).order
@@ -268,7 +267,7 @@ def test_number_is_held_since_the_first_poll_that_saw_it_delivered_unless_the_pr
 
 def test_costs_and_features_missing_from_a_poll_are_kept_and_summed() -> None:
     priced = tuple(
-        replace(number, features=("sms",), upfront_cost="1.50", monthly_cost="2", currency="USD")
+        number._replace(features=("sms",), upfront_cost="1.50", monthly_cost="2", currency="USD")
         for number in numbers(A.PENDING, A.PENDING)
     )
     order = poll(pending(), a_snapshot(assets=priced)).order

@@ -17,7 +17,7 @@ from numberdesk.domain.order import Operation
 from numberdesk.domain.snapshot import AssetSeen, CommentSeen, DeadlinesSeen, RequirementSeen, SubOrderSeen
 from numberdesk.domain.statuses import AssetKind, AssetState, OperationKind, Phase, RequirementState
 from numberdesk.storage.lists import list_writes
-from numberdesk.storage.orders import row_item
+from numberdesk.storage.orders import dumped, row_item
 from numberdesk.storage.pages import pages
 from tests.support.orders import NOW, RULES, a_message, a_snapshot, pending, poll
 
@@ -106,9 +106,10 @@ def stored(before: Order, folded: Folded, at: Any) -> Order:
     """Make all that a commit writes, and return the order as it is stored."""
     after, _ = operations.follow(folded.order, at, RULES.timings)
     after = after.with_(version=before.version + 1)
-    made = pages(before, after)
+    fields = dumped(after)
+    made = pages(before, after, fields)
     after = after.with_(pages=made.names, field_pages=made.fields)
-    row_item(after)
+    row_item(after, fields)
     list(list_writes(before, after))
     entries(after, folded.changes, at, "sync_order", ZoneInfo("UTC"))
     return after

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections import Counter
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -89,7 +88,7 @@ def test_each_country_and_type_has_a_vetting_of_its_own() -> None:
         )
     )
     required = tuple(RequirementSeen("r-1", part, REVIEW, "under review", 1) for part in ("s-1", "s-2"))
-    reviewed = tuple(replace(each, state=AssetState.UNDER_REVIEW) for each in numbers)
+    reviewed = tuple(each._replace(state=AssetState.UNDER_REVIEW) for each in numbers)
     both = after(a_snapshot(sub_orders=parts, requirements=required, assets=reviewed))
     assert both.vettings.keys() == {"DE/local", "FR/mobile"}
     order = poll(both, a_snapshot(sub_orders=parts, assets=numbers), NOW + 5 * HOUR).order
@@ -115,7 +114,7 @@ def test_bounded_number_of_kinds_is_counted() -> None:
     order = pending().with_(assets=())
     order = after(a_snapshot(sub_orders=parts, requirements=required, assets=numbers), order=order)
     assert len(order.vettings) == vetting.MAX_KINDS
-    there = tuple(replace(each, state=ACTIVE) for each in numbers)
+    there = tuple(each._replace(state=ACTIVE) for each in numbers)
     counted = vetting.counts(order, poll(order, a_snapshot(sub_orders=parts, assets=there), NOW + 9 * HOUR).order)
     assert counted is not None
     assert sum(name.endswith("/ended") for name in counted[1]) == vetting.MAX_KINDS

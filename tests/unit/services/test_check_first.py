@@ -131,7 +131,7 @@ def test_values_are_matched_by_requirement_name() -> None:
     desk = ADesk()
     desk.carrier.specifications = [SHORT]
     named = asking("r-1")
-    named = replace(named, requirements=(replace(named.requirements[0], name="Registration"),))
+    named = replace(named, requirements=(named.requirements[0]._replace(name="Registration"),))
     desk.vetted(named, answers=answers(REGISTRATION="123"))
     desk.wake()
     assert desk.carrier.named("supply") == [{"r-1": "123"}]

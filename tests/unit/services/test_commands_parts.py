@@ -128,10 +128,10 @@ def numbers_in(*states: RequirementState) -> Snapshot:
     return replace(
         snapshot,
         assets=tuple(
-            replace(asset, requirements=(AssetRequirementSeen("r-1", state, "x"),))
+            asset._replace(requirements=(AssetRequirementSeen("r-1", state, "x"),))
             for asset, state in zip(snapshot.assets, states, strict=True)
         ),
-        requirements=(replace(snapshot.requirements[0], kind="text"),),
+        requirements=(snapshot.requirements[0]._replace(kind="text"),),
     )
 
 

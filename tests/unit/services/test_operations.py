@@ -31,7 +31,7 @@ def address() -> Answer:
 
 def textual(state: RequirementState = RequirementState.AWAITING_VALUE) -> Any:
     shown = owing(DEADLINE, state)
-    return replace(shown, requirements=tuple(replace(requirement, kind=None) for requirement in shown.requirements))
+    return replace(shown, requirements=tuple(requirement._replace(kind=None) for requirement in shown.requirements))
 
 
 @pytest.fixture

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
 _MAX_PRINCIPAL = 512
 
 
-@dataclass(frozen=True, slots=True)
-class Services:
+class Services(NamedTuple):
     """What the routes call."""
 
     commands: Commands
@@ -42,8 +40,7 @@ class Services:
     vetting: VettingDesk
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """What one request says beside its path, query and body."""
 
     by: str

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 from urllib.parse import unquote
 
 from numberdesk.domain.text import nearest
@@ -13,8 +12,7 @@ from numberdesk.services.problems import Problem
 Policy = Literal["read", "operate", "spend"]
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """One route. Its path is written as OpenAPI does, without the stage."""
 
     method: str

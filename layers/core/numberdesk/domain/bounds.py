@@ -111,7 +111,7 @@ def _is_long(asset: AssetSeen) -> bool:
 
 def _shortened(asset: AssetSeen) -> AssetSeen:
     features = None if asset.features is None else asset.features[:MAX_OF_AN_ASSET]
-    return replace(asset, requirements=asset.requirements[:MAX_OF_AN_ASSET], features=features)
+    return asset._replace(requirements=asset.requirements[:MAX_OF_AN_ASSET], features=features)
 
 
 def _earliest(seen: DeadlinesSeen) -> DeadlinesSeen:

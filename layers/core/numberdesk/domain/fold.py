@@ -7,7 +7,7 @@ them, and absence from one answer never means deletion.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from numberdesk.domain import (
     bounds,
@@ -56,8 +56,7 @@ class Rules:
     """How long orders may be pending (see `pending.usual`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Folded:
+class Folded(NamedTuple):
     """The new record, what changed, and the comments to store."""
 
     order: Order

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from pydantic import Field
 
@@ -83,8 +84,7 @@ class Health(Record):
     failed_before: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Lately:
+class Lately(NamedTuple):
     """Polls of an account since the beginning of the hour before this one."""
 
     since: datetime

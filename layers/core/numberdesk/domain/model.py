@@ -10,12 +10,10 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     ModelWrapValidatorHandler,
-    PlainSerializer,
     ValidationError,
-    WithJsonSchema,
     model_validator,
 )
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
 from numberdesk.domain.clock import EARLIEST, LATEST
 from numberdesk.domain.text import did_you_mean
@@ -37,12 +35,27 @@ def instant_text(value: datetime) -> str:
     return value.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
-Instant = Annotated[
-    datetime,
-    AfterValidator(_aware_utc),
-    PlainSerializer(instant_text, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "format": "date-time"}),
-]
+class _InstantSchema:
+    """The schema of an instant. Pydantic would make it anew for each field from validators and serializers, and inspect those each time."""
+
+    core = core_schema.no_info_after_validator_function(
+        _aware_utc,
+        core_schema.datetime_schema(),
+        serialization=core_schema.plain_serializer_function_ser_schema(
+            instant_text, return_schema=core_schema.str_schema(), when_used="json"
+        ),
+    )
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: object, _handler: object) -> CoreSchema:
+        return cls.core
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, _core: object, _handler: object) -> dict[str, Any]:
+        return {"type": "string", "format": "date-time"}
+
+
+Instant = Annotated[datetime, _InstantSchema]
 """An aware instant in UTC."""
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - of a dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from numberdesk.domain import costs, operations
 from numberdesk.domain.bounds import MAX_ADOPTED
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
     from numberdesk.domain.fold import Rules
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(NamedTuple):
     """A definite refusal of this order, by the provider or before any call."""
 
     code: str
@@ -31,8 +29,7 @@ class Refused:
     """Whether the chosen numbers were unavailable, so that another choice may help."""
 
 
-@dataclass(frozen=True, slots=True)
-class NotPurchased:
+class NotPurchased(NamedTuple):
     """Nothing was bought for a reason outside the order: it is retried."""
 
     why: str
@@ -44,8 +41,7 @@ class NotPurchased:
     """Whether the account may make the calls that the order needs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(NamedTuple):
     """No clear answer: something may have been bought."""
 
     why: str

@@ -11,9 +11,8 @@ texts for which a pattern means different things in different dialects.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import StringConstraints, TypeAdapter, ValidationError
 from pydantic_core import SchemaError
@@ -39,8 +38,7 @@ class _UnreadError(ValueError):
     """Not a pattern, one that dialects read differently, or too large."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Pattern:
+class _Pattern(NamedTuple):
     adapter: TypeAdapter[str]
     ascii_only: bool
     """Whether it has a set that in some dialects includes letters and digits of other scripts."""

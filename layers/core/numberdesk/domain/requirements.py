@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -77,7 +76,7 @@ def _stabilised(
     watch, transition = steady.track(watched, name, [known.state.value], [seen.state.value], now, begins=begins)
     if watch is not None and watch.unstable:
         states = [state for state in _RANK if state.value in watch.recent]
-        seen = replace(seen, state=states[0])
+        seen = seen._replace(state=states[0])
     return seen, transition
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,8 +14,7 @@ class NewerVersionError(Exception):
     """A newer version of numberdesk wrote this. It is left unchanged."""
 
 
-@dataclass(frozen=True, slots=True)
-class Schema:
+class Schema(NamedTuple):
     """The schema of one kind of content. Its field `v` has the version."""
 
     upgrades: tuple[Callable[[Content], Content], ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from numberdesk.domain.statuses import Phase
 
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 _OVER = frozenset({Phase.ENDED, Phase.CANCELLED, Phase.FAILED, Phase.DELETED})
 
 
-@dataclass(frozen=True, slots=True)
-class AssetRequirementSeen:
+class AssetRequirementSeen(NamedTuple):
     """The state of one requirement of one number."""
 
     id: str
@@ -25,8 +24,7 @@ class AssetRequirementSeen:
     provider_status: str
 
 
-@dataclass(frozen=True, slots=True)
-class AssetSeen:
+class AssetSeen(NamedTuple):
     """One number or keyword on the order.
 
     `value` is E.164 with its plus for a number, or the keyword itself. `provider_status` is the provider's own status (several
@@ -50,8 +48,7 @@ class AssetSeen:
     since: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SubOrderSeen:
+class SubOrderSeen(NamedTuple):
     """A part of an order that its provider processes on its own (Telnyx: one per country and number type)."""
 
     id: str
@@ -60,8 +57,7 @@ class SubOrderSeen:
     number_type: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RequirementSeen:
+class RequirementSeen(NamedTuple):
     """One requirement of one sub order: the least satisfied state of its numbers, and how many are in that state."""
 
     id: str
@@ -73,8 +69,7 @@ class RequirementSeen:
     kind: str | None = None  # text, date, address, document, action
 
 
-@dataclass(frozen=True, slots=True)
-class DeadlinesSeen:
+class DeadlinesSeen(NamedTuple):
     """The deadlines of one sub order, each with the number of its numbers. It exists only if all of them were read.
 
     Without values nothing is owed. A sub order without `DeadlinesSeen` was not read.
@@ -97,8 +92,7 @@ class CommentSeen:
     """Whether the provider marks it as read."""
 
 
-@dataclass(frozen=True, slots=True)
-class UnknownValue:
+class UnknownValue(NamedTuple):
     """A status or value that a poll could not read, with its field.
 
     `of_asset` marks a value about something that was bought: the order may have delivered more than was read.

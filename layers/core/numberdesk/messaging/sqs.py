@@ -6,9 +6,8 @@ import json
 import math
 import re
 from contextvars import ContextVar
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from numberdesk.domain.schema import MESSAGES
 from numberdesk.domain.text import cut
@@ -77,8 +76,7 @@ def first_sender(sender_id: str, claimed: str | None, vouching: Collection[str])
     return role_id(claimed) if claimed and sender in vouching else sender
 
 
-@dataclass(frozen=True, slots=True)
-class InHand:
+class InHand(NamedTuple):
     """What is known of a message in hand, in addition to its body."""
 
     hops: int

@@ -10,7 +10,7 @@ import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from numberdesk.domain.text import paragraph
 
@@ -117,8 +117,7 @@ class SlotBusyError(ProviderError):
         self.retry_after = retry_after
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """A purchase, ready to be sent. Making it only reads.
 
     `payload` is what the adapter sends (form fields or a JSON body, without the reference). `chosen` are the assets it names, if it
@@ -167,8 +166,7 @@ class Credentials:
         return value
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(NamedTuple):
     """A search for numbers or regions by criteria, or for keywords."""
 
     criteria: Criteria | None = None
@@ -176,8 +174,7 @@ class Query:
     limit: int = 20
 
 
-@dataclass(frozen=True, slots=True)
-class OwnedPage:
+class OwnedPage(NamedTuple):
     """A page of what an account owns; `cursor` leads to the next page."""
 
     items: tuple[Owned, ...]
@@ -186,8 +183,7 @@ class OwnedPage:
     """Descriptions of rows that could not be read; each may be any of our assets."""
 
 
-@dataclass(frozen=True, slots=True)
-class OrdersPage:
+class OrdersPage(NamedTuple):
     """A page of an account's number orders; `cursor` leads to the next page."""
 
     items: tuple[OnOrder, ...]
@@ -196,8 +192,7 @@ class OrdersPage:
     """Descriptions of rows that could not be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(NamedTuple):
     """Which webhooks of a provider's delivery log are listed: those to which all of this applies."""
 
     since: datetime | None = None
@@ -209,8 +204,7 @@ class Sent:
     """A text that is in what the log shows of an attempt, such as the address."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveriesPage:
+class DeliveriesPage(NamedTuple):
     """A page of the delivery log; `cursor` leads to the next page."""
 
     items: tuple[Delivery, ...]
@@ -427,8 +421,7 @@ class Provider(ABC):
         raise NotAbleError("it has no log of its webhooks")
 
 
-@dataclass(frozen=True, slots=True)
-class Hint:
+class Hint(NamedTuple):
     """What a webhook claims. Nothing in it is believed; it only says which order to poll.
 
     `says_ended`: it claims that the order ended, so a poll that does not show that is followed by more polls.

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
+class Credential(NamedTuple):
     """One field of an account's secret."""
 
     name: str
@@ -21,8 +19,7 @@ class Credential:
     """Whether it is read from a file, never from the command line, which others can see."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tools:
+class Tools(NamedTuple):
     """How `numberdesk setup` connects an account of a provider, and how `numberdesk trigger` makes one of its webhooks."""
 
     credentials: tuple[Credential, ...]

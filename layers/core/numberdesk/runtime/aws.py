@@ -58,7 +58,7 @@ def impatient_dynamodb() -> DynamoDBClient:
 
 @cache
 def sqs() -> SQSClient:
-    return cast("SQSClient", _client("sqs"))
+    return cast("SQSClient", _OnFirstUse(lambda: _client("sqs")))
 
 
 def events() -> EventBridgeClient:

@@ -26,7 +26,7 @@ _MAX_NAMED = 20
 """Open orders that are named to whoever would retire their account."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class AccountDesk:
     """Shows, retires and reinstates accounts."""
 

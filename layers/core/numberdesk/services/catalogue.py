@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from numberdesk.domain.capabilities import Ability
 from numberdesk.domain.issues import ValidationIssue
@@ -24,8 +24,7 @@ MAX_READS = 10
 """Countries and types whose requirements are read for one order: they must fit into the time of one request."""
 
 
-@dataclass(frozen=True, slots=True)
-class About:
+class About(NamedTuple):
     """What numbers of one sort take: a country and type, or the sort of one number."""
 
     country: str | None
@@ -33,8 +32,7 @@ class About:
     number: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Stand:
+class Stand(NamedTuple):
     """One requirement of a sub order: what it takes, and where it stands. Either may be missing, not both.
 
     Without a specification the provider's catalogue does not name it, or was not read; without a state it was not asked for yet.
@@ -44,8 +42,7 @@ class Stand:
     requirement: Requirement | None
 
 
-@dataclass(frozen=True, slots=True)
-class Stands:
+class Stands(NamedTuple):
     """The requirements of one sub order; of an order that has none yet, of one of its items; `own` is the order's own list."""
 
     sub_order_id: str | None
@@ -56,7 +53,7 @@ class Stands:
     requirements: tuple[Stand, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Catalogue:
     """Answers from the providers' catalogues of requirements."""
 

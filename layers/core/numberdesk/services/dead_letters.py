@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from numberdesk.services.problems import Problem, ProblemError
 
@@ -28,8 +28,7 @@ MAX_MOVED = 100
 """Most dead letters, or webhooks, of one request: it has less than half a minute."""
 
 
-@dataclass(frozen=True, slots=True)
-class Redriven:
+class Redriven(NamedTuple):
     """Dead letters that went back, or would, and of those that were named the ones that were not found.
 
     `more` tells that the request reached its limit before their end.
@@ -41,8 +40,7 @@ class Redriven:
     more: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Replayed:
+class Replayed(NamedTuple):
     """Webhooks that are handled again, or would be, and those whose body was too large to be kept, by webhook id.
 
     `more` tells that the request reached its limit before their end.
@@ -54,7 +52,7 @@ class Replayed:
     more: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class DeadLetterDesk:
     """Looks through what was put aside, and puts it back."""
 

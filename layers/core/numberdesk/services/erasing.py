@@ -43,7 +43,7 @@ def mark_erased(order: Order, by: str, now: datetime, *, reason: str | None = No
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Eraser:
     """Erases the personal data of orders."""
 
@@ -64,7 +64,7 @@ class Eraser:
         return [unquote(key.removeprefix(_MARKS)) for key in self.files.marks(_MARKS)]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Reminder:
     """Reminds a restored table of what was erased."""
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from numberdesk.domain import costs, gate, ledger, numbers, outcome
 from numberdesk.domain.capabilities import Ability
@@ -56,8 +56,7 @@ _MAX_ENRICHED = 2000
 """Orders of one account that a run writes what it learned of their numbers to."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(NamedTuple):
     """What a provider says of an account."""
 
     owned: Mapping[str, Owned]
@@ -68,8 +67,7 @@ class _Seen:
     unread_orders: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(NamedTuple):
     """What the records say of an account."""
 
     holdings: Sequence[Holding]
@@ -78,7 +76,7 @@ class _Known:
     """Open orders that cannot be read: whatever nobody seems to hold may be theirs."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class InventoryReconciler:
     """Compares accounts with the records."""
 
@@ -406,7 +404,7 @@ def _that_fit(found: Iterable[str]) -> list[str]:
 
 
 def _failed(last: Inventory, now: datetime) -> Inventory:
-    return replace(last, failing_since=last.failing_since or now)
+    return last._replace(failing_since=last.failing_since or now)
 
 
 def _began_since(began: datetime | None, instant: datetime) -> bool:

@@ -32,7 +32,7 @@ MAX_SUMMED = 10_000
 """Events of one sum: to drop them takes a call for each 25. More are left to the next one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Notifier:
     """Sends what people must know to their topic."""
 
@@ -177,7 +177,7 @@ def _all(_: Notice) -> str:
     return "all"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Subscriptions:
     """Watches the way to people, which a link in a mail can cut without a word."""
 

@@ -49,7 +49,7 @@ _MAX_TIME = timedelta(seconds=20)
 """Time after which no further operation is begun: a Lambda has two minutes, and the look after them needs most of it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Operations:
     """Carries out what is asked to be done at providers."""
 

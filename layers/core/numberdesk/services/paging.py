@@ -25,7 +25,7 @@ _DIGITS = 32
 """Hexadecimal digits of the authentication code: 128 bits."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Tokens:
     """Makes tokens and reads them. One fits only the list that it was made for, in the table that it was made from.
 

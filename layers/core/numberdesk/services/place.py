@@ -49,7 +49,7 @@ _MAX_ISSUES = 20
 """Faults of one message that are told: all of them can be more than an item of the table or an event may hold."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Placer:
     """Places orders."""
 

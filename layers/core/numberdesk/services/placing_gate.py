@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from numberdesk.domain import gate, ledger, wording
 from numberdesk.domain.change import because
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
 SUBJECT = "desk/placing"
 
 
-@dataclass(frozen=True, slots=True)
-class Placing:
+class Placing(NamedTuple):
     """Whether orders are placed, as people see it."""
 
     gate: Gate
@@ -42,7 +41,7 @@ class Placing:
     """Accounts (`provider/account`) that were not compared with the records of this table yet."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class GateDesk:
     """Turns the switch and confirms restores."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -66,8 +66,7 @@ class ClaimedError(Exception):
         self.order_id = order_id
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """That a webhook was taken in. One that is known asks for no further poll, unless its first one came to nothing."""
 
     webhook_id: str
@@ -100,8 +99,7 @@ class Webhook:
         return self.webhook_id.startswith(TEST)
 
 
-@dataclass(frozen=True, slots=True)
-class AccountState:
+class AccountState(NamedTuple):
     """Whether placing at an account is paused."""
 
     blocked: bool
@@ -110,8 +108,7 @@ class AccountState:
     probe_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(NamedTuple):
     """An account at a provider."""
 
     provider: str
@@ -130,8 +127,7 @@ class Account:
         return self.read_at is not None and self.retired_at is None
 
 
-@dataclass(frozen=True, slots=True)
-class Holding:
+class Holding(NamedTuple):
     """A number or keyword that an order holds, by our records: active and not released."""
 
     value: str
@@ -140,8 +136,7 @@ class Holding:
     """When it was first recorded as held."""
 
 
-@dataclass(frozen=True, slots=True)
-class Inventory:
+class Inventory(NamedTuple):
     """The last comparison of an account with the records."""
 
     finished_at: datetime | None = None
@@ -154,8 +149,7 @@ class Inventory:
     """Since when comparisons came to nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(NamedTuple):
     """An order with something due."""
 
     order_id: str
@@ -163,8 +157,7 @@ class Due:
     """Its place in the wake index: the instant, as it is written there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Waking:
+class Waking(NamedTuple):
     """What the sweep reads of an order."""
 
     order_id: str
@@ -174,16 +167,14 @@ class Waking:
     sweep_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Unpublished:
+class Unpublished(NamedTuple):
     """A ledger entry whose event is not on the bus yet, and the key that marks it."""
 
     key: tuple[str, str]
     entry: Entry
 
 
-@dataclass(frozen=True, slots=True)
-class KeptWebhook:
+class KeptWebhook(NamedTuple):
     """A webhook as it was kept, and its place among those of its order or day."""
 
     place: str
@@ -206,8 +197,7 @@ class KeptComment:
 T_co = TypeVar("T_co", covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T_co]):
+class Page(NamedTuple, Generic[T_co]):
     """Some of a list, and the place after which the rest lies; none at its end."""
 
     items: tuple[T_co, ...]

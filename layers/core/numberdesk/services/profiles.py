@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _MAX_TRIES = 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Profiles:
     """Keeps profiles."""
 

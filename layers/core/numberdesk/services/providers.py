@@ -30,7 +30,7 @@ _SEARCHES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class ProviderDesk:
     """Asks providers."""
 

@@ -30,7 +30,7 @@ GRACE = timedelta(minutes=5)
 """Age at which an entry that the stream left is taken up."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Publisher:
     """Publishes ledger entries."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from numberdesk.domain import gate
 from numberdesk.domain.issues import ValidationIssue
@@ -32,8 +32,7 @@ _MAX_BODIES = 512 * 1024
 """Bytes of webhooks' bodies on one page: an answer of a Lambda function holds 6 MB, and each is in it twice, escaped."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """Which orders: exactly one of these, and for the first four of what month (`2026-11`), by default the present one."""
 
     state: str | None = None
@@ -47,7 +46,7 @@ class Wanted:
     month: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Reading:
     """Reads the table for people and programs."""
 

@@ -77,7 +77,7 @@ def webhook_keys(read: Callable[[str], str], *schemes: WebhookAuth) -> Keys:
     return found
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Receiver:
     """Takes webhooks in."""
 
@@ -167,12 +167,11 @@ def message(provider: str, account: str, body: bytes, now: datetime, *, key: str
     }
     if len(body) <= KEPT_BYTES:
         return MESSAGES.mark({"webhook": webhook | {"body": base64.b64encode(body).decode()}})
-    from dataclasses import asdict  # noqa: PLC0415 - large bodies are rare, and their reader is not free
 
     from numberdesk.providers.base import NotAHintError  # noqa: PLC0415 - as above
 
     try:
-        hints, reason = [asdict(hint) for hint in registry.read_hints(provider, body)], "it names no order"
+        hints, reason = [hint._asdict() for hint in registry.read_hints(provider, body)], "it names no order"
     except NotAHintError as error:
         hints, reason = [], str(error)
     return MESSAGES.mark({"webhook": webhook | {"hints": hints, "reason": reason, "body_bytes": len(body)}})

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 P = TypeVar("P", Placed, OnOrder)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Search:
     """Looks for purchases."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from numberdesk.domain import costs
 
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
         """What it needs of the table."""
 
 
-@dataclass(frozen=True, slots=True)
-class AccountSpending:
+class AccountSpending(NamedTuple):
     """What is reserved of one account's limits."""
 
     provider: str
@@ -31,8 +30,7 @@ class AccountSpending:
     """By currency."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spending:
+class Spending(NamedTuple):
     """What is reserved of every account's limits on a day."""
 
     day: str
@@ -41,7 +39,7 @@ class Spending:
     accounts: tuple[AccountSpending, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class SpendingDesk:
     """Reads what is reserved."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from numberdesk.domain.health import Health, lately
 from numberdesk.domain.statuses import OrderState
@@ -29,8 +29,7 @@ WAITS = tuple(AGES)
 """The lists of orders that wait for something that should not last (see `domain.lists.waits`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class AccountStatus:
+class AccountStatus(NamedTuple):
     """How an account stands."""
 
     provider: str
@@ -57,8 +56,7 @@ class AccountStatus:
     """Purchases whose outcome is unknown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(NamedTuple):
     """Orders that wait for the same."""
 
     since: datetime
@@ -66,8 +64,7 @@ class Waiting:
     orders: Counted
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(NamedTuple):
     """How numberdesk stands."""
 
     at: datetime
@@ -84,7 +81,7 @@ class Status:
     """Orders that were received in the month, by their state."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class StatusDesk:
     """Reads how numberdesk stands."""
 

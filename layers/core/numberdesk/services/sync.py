@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numberdesk.domain import answers, operations, stuck, unknown
 from numberdesk.domain.fold import Folded, fold, fold_unreadable
@@ -46,15 +46,14 @@ _MAX_CONFLICTS = 5
 Message = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Hinted:
+class Hinted(NamedTuple):
     """What a hint asks of a poll."""
 
     receipt: Receipt
     says_ended: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Syncer:
     """Looks at orders."""
 

@@ -26,7 +26,7 @@ ACTOR = "numberdesk"
 _MAX_REMEMBERED = 10_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Unreadable:
     """Reports rows that cannot be read. The store calls it for each that it comes upon."""
 

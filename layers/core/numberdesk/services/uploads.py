@@ -6,7 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 from uuid import uuid4
 
 from numberdesk.domain.capabilities import Ability
@@ -33,8 +33,7 @@ _EXTENSION = re.compile(r"\.([0-9]*[a-z][a-z0-9]{0,9})$", re.IGNORECASE)
 """How a name ends that tells a type: `scan.pdf` does, `scan of 3.11.` and `scan 3.11` do not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(NamedTuple):
     """A form by which one file may be uploaded once: post the fields and then the file, as `multipart/form-data`."""
 
     file_id: str
@@ -54,7 +53,7 @@ def of_profile(key: ProfileKey) -> str:
     return f"profiles/{key.text}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Uploads:
     """Gives out forms, and checks what came."""
 

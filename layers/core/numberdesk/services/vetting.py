@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MAX_MONTHS = 12
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class VettingDesk:
     """Reads how long numbers were vetted."""
 

@@ -86,7 +86,7 @@ class _Swept:
     broken: Exception | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Waker:
     """Wakes orders."""
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
 from time import monotonic
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -51,8 +50,7 @@ NOT_NEWER = "(attribute_not_exists(v) OR v <= :schema)"
 """The item was not written by a newer version of numberdesk."""
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(NamedTuple):
     """One write, with or without a condition."""
 
     kind: str

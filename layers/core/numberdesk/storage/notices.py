@@ -7,13 +7,13 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from numberdesk.domain.model import instant_text
-from numberdesk.domain.notices import HeldBack
 from numberdesk.storage.dynamodb import Dynamo
 from numberdesk.storage.values import keyed, known
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numberdesk.domain.notices import HeldBack
     from numberdesk.storage.values import Item, Key
 
 _COUNTS_KEPT = timedelta(hours=2)
@@ -61,5 +61,7 @@ def held_back_item(held: HeldBack) -> Item:
 
 
 def held_back_of_item(item: Item) -> HeldBack:
+    from numberdesk.domain.notices import HeldBack  # noqa: PLC0415 - only who sends messages reads them
+
     due, _, name = str(item["sk"]).partition("#")
     return HeldBack.model_validate({**known(item, HeldBack), "id": name, "due": due})

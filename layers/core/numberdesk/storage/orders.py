@@ -148,11 +148,12 @@ class Orders(Gates, Spending, Vettings):
             if comment.id in seen:
                 # It may have been marked as read. An erased one stays erased.
                 self._write(put(comment_item(order_id, comment), PRESENT))
-        paged = pages(before, after)
+        row = dumped(after)
+        paged = pages(before, after, row)
         after = after.with_(pages=paged.names, field_pages=paged.fields)
         writes = [
             # First, so that a stale writer gets this error.
-            put(row_item(after), "version = :before", {":before": before.version}),
+            put(row_item(after, row), "version = :before", {":before": before.version}),
             *self._gate_writes(gate),
             *self._claim_writes(before, after),
             *self._sums_writes(before, after, limits),
@@ -300,14 +301,30 @@ _EMPTY = {
 """What a row leaves out: most fields of most orders are empty, and DynamoDB bills by the kilobyte."""
 
 
-def row_item(order: Order) -> Item:
+def dumped(order: Order) -> Item:
+    """Return the fields of an order as they are stored, but for its request and its numbers.
+
+    These are elsewhere: both may be ten thousand, and each commit writes the row.
+    """
+    return order.model_dump(mode="json", warnings="error", exclude={"assets", "request"})
+
+
+def row_item(order: Order, fields: Item | None = None) -> Item:
     """Return an order's row, with what lists show of it. It is in the wake index only while something is due.
 
-    Its request and its numbers are elsewhere: both may be ten thousand, and each commit writes the row. So are fields with pages of their
-    own (`Order.field_pages`).
+    Args:
+        order: with its pages. Fields that have some (`Order.field_pages`) are not on the row.
+        fields: the order as it was dumped before it had these pages; by default as it is now.
     """
-    item = order.model_dump(mode="json", warnings="error", exclude={"assets", "request", *order.field_pages})
-    item = {name: value for name, value in item.items() if name not in _EMPTY or value != _EMPTY[name]}
+    paged: Item = {
+        "pages": list(order.pages),
+        "field_pages": {name: list(its) for name, its in order.field_pages.items()},
+    }
+    item = {
+        name: value
+        for name, value in {**(fields or dumped(order)), **paged}.items()
+        if name not in order.field_pages and (name not in _EMPTY or value != _EMPTY[name])
+    }
     deadline = next_deadline(order)
     item |= {
         "pk": f"ORDER#{order.order_id}",

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, get_origin
+from typing import TYPE_CHECKING, Any, NamedTuple, get_origin
 
 from pydantic import ConfigDict, TypeAdapter
 
@@ -31,16 +30,15 @@ _MAX_PACKED = 150_000
 DEFERRED = ConfigDict(defer_build=True)
 _assets = TypeAdapter(tuple[Asset, ...], config=DEFERRED)
 _OWN_PAGES = frozenset({"assets", "pages", "field_pages"})
-GROWING: dict[str, TypeAdapter[Any]] = {
-    name: TypeAdapter[Any](field.annotation, config=DEFERRED)  # type: ignore[arg-type] # these have one
+GROWING = tuple(
+    name
     for name, field in Order.model_fields.items()
     if get_origin(field.annotation) in (tuple, dict) and name not in _OWN_PAGES
-}
+)
 """The fields of an order that can grow with what its provider shows, except its numbers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pages:
+class Pages(NamedTuple):
     """The pages of an order after a commit."""
 
     names: tuple[str, ...]
@@ -51,8 +49,13 @@ class Pages:
     replaced: tuple[Key, ...]
 
 
-def pages(before: Order, after: Order) -> Pages:
+def pages(before: Order, after: Order, row: Item) -> Pages:
     """Split an order's numbers, and other long fields, into pages; unchanged pages are kept.
+
+    Args:
+        before: the order as it is stored.
+        after: the order to write.
+        row: its fields as they are stored, except its numbers.
 
     A page's name has the order's version and a hash of its content, so that two who write the same version never overwrite each other's
     pages.
@@ -60,8 +63,8 @@ def pages(before: Order, after: Order) -> Pages:
     pk = f"ORDER#{after.order_id}"
     names, new = _pages_of_numbers(before, after)
     fields: dict[str, tuple[str, ...]] = {}
-    for field, adapter in GROWING.items():
-        contents = _split(adapter.dump_python(getattr(after, field), mode="json", warnings="error"))
+    for field in GROWING:
+        contents = _split(row[field])
         had = before.field_pages.get(field, ())
         written: list[str] = []
         for index, content in enumerate(contents):

@@ -63,7 +63,7 @@ class PlacingView(Out):
     def of(cls, placing: Placing) -> Self:
         """Show the gate."""
         return cls.model_validate(
-            {**dict(placing.gate), **asdict(placing), "placing": placing.closed_because is None},
+            {**dict(placing.gate), **placing._asdict(), "placing": placing.closed_because is None},
         )
 
 
@@ -95,7 +95,7 @@ class AccountView(Out):
     @classmethod
     def of(cls, account: KnownAccount) -> Self:
         """Show an account."""
-        return cls.model_validate({**asdict(account), "account": account.name})
+        return cls.model_validate({**account._asdict(), "account": account.name})
 
 
 class Activity(Listing[Entry]):

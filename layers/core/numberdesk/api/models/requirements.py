@@ -1,6 +1,5 @@
 """Requirements, the values that answer them, files, and profiles."""
 
-from dataclasses import asdict
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -108,4 +107,4 @@ class NewUpload(Out):
     @classmethod
     def of(cls, form: Form) -> Self:
         """Show a form."""
-        return cls.model_validate({**asdict(form), "upload": form})
+        return cls.model_validate({**form._asdict(), "upload": form})

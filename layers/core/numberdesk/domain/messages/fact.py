@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numberdesk.domain.wording import because, instant, listed, provider_name, subject, where, who
 
@@ -18,8 +17,7 @@ UNANNOUNCED = " Polling found this; no notification was sent."
 ORDER_AGAIN = "Order again under another order id if you still need "
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """One change of an order, with what its message needs beside it."""
 
     order: Order

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from numberdesk.domain.snapshot import DeadlinesSeen
 
@@ -25,8 +25,7 @@ _MAX_VALUES = 50
 """Deadlines of one sub order: the order's row holds all of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class OpenNumber:
+class OpenNumber(NamedTuple):
     """One open number. `apart` is its own deadline, if it is recorded as apart from its group's."""
 
     value: str
@@ -37,8 +36,7 @@ class OpenNumber:
     apart: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(NamedTuple):
     """What the record of a number shows."""
 
     deadline: datetime | None

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import IntEnum
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from numberdesk.domain.text import harmless
 from numberdesk.providers.base import (
@@ -154,8 +153,7 @@ def not_read(response: Response, parameters: Sequence[str]) -> ProviderError:
     return UnreadableError(error.title, code=error.code)
 
 
-@dataclass(frozen=True, slots=True)
-class _Error:
+class _Error(NamedTuple):
     """What a response reports that is not a success."""
 
     response: Response

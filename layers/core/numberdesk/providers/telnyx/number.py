@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from numberdesk.domain.snapshot import AssetRequirementSeen, AssetSeen
 from numberdesk.domain.statuses import OPEN_ASSETS, AssetKind, AssetState, RequirementState
@@ -33,8 +32,7 @@ _LEAST_SATISFIED_FIRST = (
 NUMBER_TYPES = frozenset({"local", "toll_free", "mobile", "national", "shared_cost"})
 
 
-@dataclass(frozen=True, slots=True)
-class Requirement:
+class Requirement(NamedTuple):
     """One requirement of one number; its status only if it is shown."""
 
     id: str
@@ -43,8 +41,7 @@ class Requirement:
     provider_status: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(NamedTuple):
     """One number, as all responses show it."""
 
     value: str

@@ -10,7 +10,6 @@ Live responses show less and differ in notation: what cannot be read is noted (s
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -102,7 +101,7 @@ class Poll:
         # Requirements that only the rota read are left out: they would appear at one poll and not at the next.
         read = {value: self._records[value] for value in deadlines.representatives if value in self._records}
         numbers = [
-            replace(number, requirements=read[number.value]) if number.value in read else number for number in numbers
+            number._replace(requirements=read[number.value]) if number.value in read else number for number in numbers
         ]
         states = states_of(numbers)
         return Snapshot(
@@ -282,17 +281,17 @@ class Poll:
                 theirs = (
                     requirements
                     if number is first
-                    else tuple(replace(requirement, provider_status=None) for requirement in requirements)
+                    else tuple(requirement._replace(provider_status=None) for requirement in requirements)
                 )
-                filled[number.value] = replace(
-                    number, requirements_status=new_status, requirements=number.requirements or theirs
+                filled[number.value] = number._replace(
+                    requirements_status=new_status, requirements=number.requirements or theirs
                 )
         return [filled.get(number.value, number) for number in numbers]
 
     def _by_itself(self, number: Number) -> Number:
         """Return a number whose order shows little with the status in its own record, if that was read."""
         status = self._own_status(number) if number.sparse else None
-        return replace(number, requirements_status=status) if status else number
+        return number._replace(requirements_status=status) if status else number
 
     def _own_status(self, number: Number) -> str | None:
         shown = self._shown.get(number.id or "", {}).get("requirements_status")

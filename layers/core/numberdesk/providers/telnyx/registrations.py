@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from numberdesk.domain.listings import Registration
@@ -30,8 +29,7 @@ _NUMBER_ORDERS = re.compile(r"number[\s_.-]*order", re.IGNORECASE)
 _MAX_NAMED = 20
 
 
-@dataclass(frozen=True, slots=True)
-class _Condition:
+class _Condition(NamedTuple):
     """What a setting can be about."""
 
     id: str

@@ -13,13 +13,9 @@ from __future__ import annotations
 import random
 import re
 from collections import deque
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-import phonenumbers
-
-from numberdesk.domain.fitting import misfit
 from numberdesk.domain.listings import Offer
 from numberdesk.domain.request import CriteriaItem, NumbersItem
 from numberdesk.domain.snapshot import AssetSeen
@@ -121,6 +117,8 @@ class Search:
             )
 
     def _find(self, number: str) -> AssetSeen | None:
+        import phonenumbers  # noqa: PLC0415 - takes long, and only a search by name needs it
+
         country = region(number)
         if country is None:
             return None  # of no country (+800, +883, ...), and the search needs one
@@ -213,8 +211,7 @@ class Search:
             self.groups[asset.value] = item.requirement_group_id
 
 
-@dataclass(frozen=True, slots=True)
-class Results:
+class Results(NamedTuple):
     """The results of a search."""
 
     shown: Sequence[tuple[str, Fields]] = ()
@@ -261,11 +258,15 @@ def fits(value: str, row: Fields, criteria: Criteria) -> bool:
         number_type=text(row.get("phone_number_type")),
         features=features(row),
     )
+    from numberdesk.domain.fitting import misfit  # noqa: PLC0415 - the numbering plans take long to import, and polls need none
+
     return misfit(criteria, shown, near=row.get("best_effort") is True, state=regions(row).get("state")) is None
 
 
 def region(number: str) -> str | None:
     """Return the country of a number in E.164; for one outside every country's plan, the main country of its code."""
+    import phonenumbers  # noqa: PLC0415 - as above
+
     try:
         parsed = phonenumbers.parse(number)
     except phonenumbers.NumberParseException:

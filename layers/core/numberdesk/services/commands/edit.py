@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from numberdesk.domain import gate, operations, parts, wording
 from numberdesk.domain.issues import ValidationIssue
@@ -33,8 +33,7 @@ if TYPE_CHECKING:
 _MAX_CONFLICTS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(NamedTuple):
     """What a command makes of an order."""
 
     order: Order
@@ -42,7 +41,7 @@ class Edit:
     kept: Mapping[str, Payload]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Editor:
     """Edits orders.
 

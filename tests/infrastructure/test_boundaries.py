@@ -13,7 +13,19 @@ from tests.support.imports import ROOT, first_party, imported, tree
 FUNCTIONS = sorted((ROOT / "functions").glob("*/*.py"))
 SHARED_BY_PROVIDERS = {
     f"numberdesk.providers.{name}"
-    for name in ("base", "created_id", "http", "info", "json_values", "numbers", "reader", "registry", "tools", "xml")
+    for name in (
+        "base",
+        "created_id",
+        "http",
+        "info",
+        "json_values",
+        "numbering_plans",
+        "numbers",
+        "reader",
+        "registry",
+        "tools",
+        "xml",
+    )
 }
 
 # What each layer may import of ours. A package stands for all of its modules.

@@ -14,8 +14,8 @@ MUTANTS = (
     Mutant(
         "version-check-dropped",
         "storage/orders.py",
-        'put(row_item(after), "version = :before", {":before": before.version})',
-        "put(row_item(after))",
+        'put(row_item(after, row), "version = :before", {":before": before.version})',
+        "put(row_item(after, row))",
         "A stale writer overwrites what another one wrote.",
         ("contract/test_store_lost_answers.py::test_of_two_identical_intents_at_the_same_instant_one_may_buy",),
     ),

@@ -30,9 +30,12 @@ def _aware_utc(value: datetime) -> datetime:
         raise ValueError(message) from None
 
 
+_WIDTH = len("2026-11-22T08:30:00.000000")
+
+
 def instant_text(value: datetime) -> str:
     """Format an instant as `2026-11-22T08:30:00.000000Z`: of fixed width, so that text sorts by time."""
-    return value.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+    return value.astimezone(UTC).isoformat(timespec="microseconds")[:_WIDTH] + "Z"
 
 
 class _InstantSchema:
@@ -70,6 +73,10 @@ GivenInstant = Annotated[Instant, AfterValidator(_within_bounds)]
 """An instant from outside, within the range to which any time zone, reminder and pause can be added."""
 
 
+_set = object.__setattr__
+"""Past what makes a record immutable."""
+
+
 class Record(BaseModel):
     """An immutable value of the domain."""
 
@@ -87,11 +94,18 @@ class Record(BaseModel):
         Raises:
             TypeError: A field is unknown. Pydantic would accept it, and lose it when the record is written.
         """
-        fields = type(self).__pydantic_fields__
+        kind = type(self)
+        fields = kind.__pydantic_fields__
         if not changes.keys() <= fields.keys():
-            message = f"{type(self).__name__} has no field {', '.join(sorted(changes.keys() - fields.keys()))}"
+            message = f"{kind.__name__} has no field {', '.join(sorted(changes.keys() - fields.keys()))}"
             raise TypeError(message)
-        return self.model_copy(update=changes)
+        # As `model_copy` does it, in a third of its time: a record has no private attributes, and no fields beside its own.
+        made = kind.__new__(kind)
+        _set(made, "__dict__", self.__dict__ | changes)
+        _set(made, "__pydantic_fields_set__", self.__pydantic_fields_set__ | changes.keys())
+        _set(made, "__pydantic_extra__", None)
+        _set(made, "__pydantic_private__", None)
+        return made
 
 
 _MAX_SUGGESTIONS = 50

@@ -186,6 +186,8 @@ def tick(order: Order, requirement_ids: Collection[str], *, done: bool, now: dat
 def follow_own(order: Order, now: datetime) -> Step:
     """Follow the order's own deadline: met once its whole list is ticked off, missed when it passes."""
     changes: list[Change] = []
+    if not any(deadline.own for deadline in order.deadlines):
+        return order, changes
     owes = any(it.own and it.state is not RequirementState.APPROVED for it in order.requirements)
     remaining = []
     for deadline in order.deadlines:
@@ -202,6 +204,8 @@ def notify_own(order: Order, now: datetime, timings: Timings) -> Step:
     """Send what is due of the order's own deadline: reminders, and that it was missed. This needs no poll, in any state."""
     theirs = tuple(deadline for deadline in order.deadlines if not deadline.own)
     own = tuple(deadline for deadline in order.deadlines if deadline.own)
+    if not own:
+        return order, []
     followed, changes = follow_own(order.with_(deadlines=own), now)
     followed, more = reminders.remind(followed, now, timings)
     return followed.with_(deadlines=(*theirs, *followed.deadlines)), [*changes, *more]

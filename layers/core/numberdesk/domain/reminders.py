@@ -84,6 +84,8 @@ def remind(order: Order, now: datetime, timings: Timings) -> Step:
     deadline is unconfirmed.
     """
     changes: list[Change] = []
+    if not order.deadlines:
+        return order, changes
     deadlines = []
     requirements = parts.grouped(order.requirements)
     for deadline in order.deadlines:

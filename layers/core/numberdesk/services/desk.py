@@ -205,10 +205,11 @@ class Desk:
         Raises:
             ConflictError: somebody else wrote it. What is due is due still.
         """
-        now, rules = self.clock.now(), self.rules(order)
-        told, changes = deadlines.notify_own(order, now, rules.timings)
+        now = self.clock.now()
+        told, changes = deadlines.notify_own(order, now, self.timings)
         if not changes:
             return order
+        rules = self.rules(order)
         told = schedule(told, now, rules.timings, rules.cadence, keep_next_poll=True)
         return self.commit(order, told, changes, now, actor, is_outcome=False)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from functools import lru_cache
 
 _DURATION = re.compile(r"P(?=.)(?:(\d+)D)?(?:T(?=.)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", re.ASCII)
 _MAX_DURATION = 20
 
 
+@lru_cache(maxsize=200)
 def parse_duration(text: str) -> timedelta:
     """Parse an ISO 8601 duration of whole days, hours, minutes and seconds (`P7D`, `PT4H`, `PT30S`).
 

@@ -123,9 +123,10 @@ def metadata_key(value: str | int | bool) -> str:
 
 def memberships(order: Order) -> dict[str, tuple[str, str]]:
     """Return the lists that an order is in: by short name, the partition and the position in it (sorted as text)."""
-    month = f"{order.received_at:%Y-%m}"
+    received = instant_text(order.received_at)
+    month = received[: len("2026-11")]
     shard = zlib.crc32(order.order_id.encode()) % SHARDS
-    place = f"{instant_text(order.received_at)}#{order.order_id}"
+    place = f"{received}#{order.order_id}"
     found = {
         "state": (f"state/{order.state.value}/{month}", place),
         "provider": (f"provider/{order.provider}/{month}", place),

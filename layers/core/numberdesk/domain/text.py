@@ -84,7 +84,8 @@ def paragraph(text: str, most: int) -> str:
         text: the text.
         most: most bytes in UTF-8; a longer one is cut and says so.
     """
-    line = _COMMON.sub("[.]", _without_links(_one_line(text)))
+    line = _without_links(_one_line(text))
+    line = _COMMON.sub("[.]", line) if "." in line else line
     # A cut within a word after a dot may create a host.
     return _ENDS_IN_A_HOST.sub(SHORTENED, cut(line, most)) if len(line.encode()) > most else line
 
@@ -178,7 +179,9 @@ def _one_line(text: str) -> str:
 
 
 def _without_links(line: str) -> str:
-    return _WWW.sub(r"\1[.]", _SCHEME.sub(lambda found: f"{found[1] or found[2]}[:]", line))
+    if ":" in line:
+        line = _SCHEME.sub(lambda found: f"{found[1] or found[2]}[:]", line)
+    return _WWW.sub(r"\1[.]", line) if "." in line else line
 
 
 def read_json(body: str) -> Any:

@@ -5,6 +5,7 @@ The other modules of a package are imported when they are first needed.
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from numberdesk.providers.tools import Tools
 
 
+@cache
 def _module(provider: str, name: str = "") -> ModuleType:
     return import_module(f"numberdesk.providers.{provider}{name and f'.{name}'}")
 

@@ -319,7 +319,10 @@ def nothing_personal_is_told(world: World) -> None:
 
 def nothing_is_stuck(world: World) -> None:
     """Every open order is due at some time, or in a list of those that need a person, and everything that waits has an age."""
-    for order in world.store.orders.values():
+    for order_id, order in world.store.orders.items():
+        if world.not_stuck.get(order_id) is order:
+            # It says so itself, and has not changed.
+            continue
         waits = lists.waits(order)
         for_a_person = order.hold is not None and order.hold.kind in FOR_A_PERSON
         open_operations = any(operation.open for operation in order.operations)
@@ -337,6 +340,7 @@ def nothing_is_stuck(world: World) -> None:
             assert order.state in (OrderState.RECEIVED, OrderState.PLACING)
         else:
             assert order.hold is None or order.state is OrderState.RECEIVED
+        world.not_stuck[order_id] = order
 
 
 def one_of_a_content_is_unclear(world: World) -> None:

@@ -217,6 +217,8 @@ class World:
         self.post = Post(self)
         self.torn: set[str] = set()
         """Orders whose rows could not be read at some time."""
+        self.not_stuck: dict[str, Order] = {}
+        """Orders as `promises.nothing_is_stuck` last saw them."""
 
     def _open(self, *, live: bool) -> None:
         """Create the services."""
@@ -327,21 +329,21 @@ class World:
             finally:
                 self.depth -= 1
 
-    def call_aws(self, name: str, work: Callable[[], T]) -> T:
+    def call_aws(self, name: str, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Make a call of AWS: it may fail before its work or after it, and the function may die on either side."""
         self.tally["aws"] += 1
         if self.calm_since:
-            return work()
+            return work(*args, **kwargs)
         self.point(f"before {name}")
         if not self.happens("aws"):
-            result = work()
+            result = work(*args, **kwargs)
             self.point(f"after {name}")
             return result
         if self.random.random() < 0.5:
             error: Exception = self.random.choice(THROTTLED)(name)
         else:
             # The SDK has used up its tries. What it asked for is done.
-            work()
+            work(*args, **kwargs)
             error = ReadTimeoutError(endpoint_url="https://aws")
         self.note(f"{name} fails: {type(error).__name__} {error}")
         raise error
@@ -552,8 +554,10 @@ class World:
 
     def note_polls(self, message: Message, polls: int) -> None:
         """Note how many polls a webhook led to."""
+        if not self.calm_since or "webhook" not in message.body:
+            return
         body = json.loads(message.body)
-        if "webhook" in body and self.calm_since:
+        if "webhook" in body:
             webhook_id = body["webhook"]["body_sha256"]
             self.seen.repeats[webhook_id] += 1
             # A restored table does not know what happened since the copy was made.
@@ -817,10 +821,10 @@ class _Door:
         world, described = self._world, f"table.{name}"
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            return world.call_aws(described, lambda: world.table(name, *args, **kwargs))
+            return world.call_aws(described, world.table, name, *args, **kwargs)
 
         def commit(before: Order, after: Order, entries: Sequence[Entry], **kwargs: Any) -> Any:
-            return world.call_aws(described, lambda: write(before, after, entries, **kwargs))
+            return world.call_aws(described, write, before, after, entries, **kwargs)
 
         def write(before: Order, after: Order, entries: Sequence[Entry], **kwargs: Any) -> Any:
             written = world.table("commit", before, after, entries, **kwargs)

@@ -33,6 +33,8 @@ _MAX_BYTES = 405_000
 _SIMPLE = {str, int, float, bool, bytes, type(None)}
 _INDEX_NAME = 6
 """Its place among the arguments of a table's query."""
+_CONSISTENT = 7
+"""Likewise, whether it is read consistently."""
 _query = Table.query
 _transact_write_items = DynamoHandler.transact_write_items
 _writes: ContextVar[list[dict[str, Any]]] = ContextVar("_writes")
@@ -93,20 +95,39 @@ def _nodes_to_be_processed(traverser: DepthFirstTraverser) -> tuple[type[Node], 
 
 def _query_of_candidates(table: Table, hash_key: DynamoType, *args: Any, **more: Any) -> Any:
     """Query the items with the given key. moto sorts the whole table and compares each of its items."""
-    index_name, conditions = args[_INDEX_NAME], more["hash_key_conditions"]
+    index_name = args[_INDEX_NAME]
     if index_name is None:
-        vars(table)["candidates"] = list(table.items.get(hash_key, {}).values())
+        found = list(table.items.get(hash_key, {}).values())
     else:
-        vars(table)["candidates"] = [
-            item
-            for found in table.items.values()
-            for item in found.values()
-            if all(name in item.attrs and item.attrs[name].value == wanted.value for name, wanted in conditions)
-        ]
+        found = _of_index(table, more["hash_key_conditions"])
+    # Whether such a query is allowed, moto says at the first of them.
+    answered: set[tuple[Any, ...]] = vars(table).setdefault("answered", set())
+    kind = args[_INDEX_NAME : _CONSISTENT + 1]
+    if not found and kind in answered:
+        return [], 0, None
+    vars(table)["candidates"] = found
     try:
-        return _query(table, hash_key, *args, **more)
+        result = _query(table, hash_key, *args, **more)
     finally:
         vars(table).pop("candidates", None)
+    answered.add(kind)
+    return result
+
+
+def _of_index(table: Table, conditions: list[tuple[str, DynamoType]]) -> list[Item]:
+    """Return the items with these values. Most are in no index, so that the first attribute decides."""
+    (first, wanted), *others = conditions
+    value, found = wanted.value, []
+    for items in table.items.values():
+        for item in items.values():
+            held = item.attrs.get(first)
+            if held is not None and held.value == value:
+                found.append(item)
+    return [
+        item
+        for item in found
+        if all(name in item.attrs and item.attrs[name].value == other.value for name, other in others)
+    ]
 
 
 def _tokens_of(parser: ConditionExpressionParser) -> deque[Any]:

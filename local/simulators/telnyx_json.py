@@ -128,7 +128,7 @@ def order(item: Order, life: Lifecycle, date: Date = micro_z, numbers: list[Any]
 def seen(body: Any, settings: TelnyxSettings, *, within: bool = False) -> Any:
     """A response of GET as this account sees it: as documented, except for what the settings say; ``within`` the numbers of an order."""
     if isinstance(body, list):
-        return [seen(item, settings, within=within) for item in body]
+        return [seen(item, settings, within=within) if type(item) in _DEEPER else item for item in body]
     if not isinstance(body, dict):
         return body
     is_sparse = within and settings.live and settings.sparse_numbers
@@ -139,6 +139,8 @@ def seen(body: Any, settings: TelnyxSettings, *, within: bool = False) -> Any:
         name: _NOTATIONS[name](value, settings)
         if name in _NOTATIONS and isinstance(value, str)
         else seen(value, settings, within=within or name == "phone_numbers")
+        if type(value) in _DEEPER
+        else value
         for name, value in shown.items()
     }
 
@@ -176,6 +178,7 @@ def _status(written: str, settings: TelnyxSettings) -> Any:
     return {"text": written, "object": {"value": written}, "upper": written.upper()}[settings.status_notation]
 
 
+_DEEPER = (dict, list)
 _NOTATIONS = {"deadline": _deadline, "phone_number": _phone_number, "status": _status}
 
 

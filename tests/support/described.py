@@ -15,14 +15,17 @@ if TYPE_CHECKING:
 
 
 @cache
-def _document() -> dict[str, Any]:
+def api_document() -> dict[str, Any]:
+    """Return the API's document, made once in a process: that takes longer than most tests."""
     return document()
 
 
 @cache
 def _validator(path: str, method: str, status: int, content_type: str) -> Validator:
-    described = _document()["paths"][path][method.lower()]["responses"][str(status)]["content"][content_type]["schema"]
-    return Draft202012Validator({**described, "components": _document()["components"]})
+    described = api_document()["paths"][path][method.lower()]["responses"][str(status)]["content"][content_type][
+        "schema"
+    ]
+    return Draft202012Validator({**described, "components": api_document()["components"]})
 
 
 def check(method: str, path: str, answer: dict[str, Any], body: Any) -> None:
@@ -34,7 +37,7 @@ def check(method: str, path: str, answer: dict[str, Any], body: Any) -> None:
     if route is None:
         return
     status = answer["statusCode"]
-    assert str(status) in _document()["paths"][route.path][method.lower()]["responses"], f"{status} is not described"
+    assert str(status) in api_document()["paths"][route.path][method.lower()]["responses"], f"{status} is not described"
     if body is None:
         assert status == 204
         return

@@ -6,27 +6,25 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from numberdesk.api import problems
-from numberdesk.api.document import document
 from numberdesk.api.models.requirements import NewFile
 from numberdesk.api.problems import STATUSES, HttpProblem
 from numberdesk.api.routes import ROUTES, nearest_route
 from numberdesk.domain.values import SIGNATURES
 from numberdesk.services.problems import Problem
-
-DOCUMENT = document()
+from tests.support.described import api_document
 
 
 def operations() -> dict[tuple[str, str], dict[str, object]]:
     return {
         (method.upper(), path): operation
-        for path, item in DOCUMENT["paths"].items()
+        for path, item in api_document()["paths"].items()
         for method, operation in item.items()
     }
 
 
 def test_document_is_valid_openapi() -> None:
-    assert DOCUMENT["openapi"].startswith("3.1")
-    OpenAPIV31SpecValidator(DOCUMENT).validate()
+    assert api_document()["openapi"].startswith("3.1")
+    OpenAPIV31SpecValidator(api_document()).validate()
 
 
 def test_document_has_exactly_the_routes() -> None:
@@ -43,7 +41,7 @@ def test_every_route_describes_its_response_and_each_of_its_problems() -> None:
 
 
 def test_no_name_is_machine_generated() -> None:
-    assert [name for name in DOCUMENT["components"]["schemas"] if not name.isalnum()] == []
+    assert [name for name in api_document()["components"]["schemas"] if not name.isalnum()] == []
 
 
 def test_every_problem_has_a_status_and_a_title() -> None:

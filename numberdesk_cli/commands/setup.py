@@ -144,6 +144,8 @@ class _SetUp:
                 raise UsageError(
                     "--setting and --base-url are stored with the credentials; nothing was done", f"Add {options}."
                 )
+            if self._stored() is None:
+                raise UsageError(f"there is no secret {self._name}; nothing was done", f"Add {options}.")
             return
         values = {
             each.name: _secret(given[each.name] or "") if each.secret else given[each.name] for each in credentials

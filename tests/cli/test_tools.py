@@ -124,6 +124,9 @@ def test_setup_stores_the_secret_registers_the_webhook_and_says_what_to_deploy(d
     file.write_text("KEY-of-another-account\n", encoding="utf-8")
     desk.world.telnyx.allow("KEY-of-another-account", account="other")
     public = base64.b64encode(Ed25519PrivateKey.generate().public_key().public_bytes_raw()).decode()
+    assert desk("setup telnyx --account other") == Exit.USAGE
+    assert "there is no secret numberdesk/telnyx/other" in desk.err
+    assert "Add --api-key" in desk.err
     line = "setup telnyx --account other --setting connection_id=7 --api-key"
     assert desk(line, str(file), "--public-key", "no-key", "--yes") == Exit.USAGE
     assert "not a public key" in desk.err

@@ -53,7 +53,6 @@ _RARE: Mapping[str, str] = {
     "reconcile_inventory: dynamodb:BatchWriteItem": "deletes pages that a commit which never ended left",
     "reconcile_inventory: ssm:PutParameter": "the table's or an account's mark, where no other function wrote it",
     "sync_order: ssm:GetParametersByPath": "the marks of accounts, where no other function read them",
-    "sync_order: ssm:PutParameter": "the table's or an account's mark, where no other function wrote it",
 }
 """Permissions that a scenario cannot take without an earlier fault."""
 _UNREACHED: Mapping[str, str] = {

@@ -154,7 +154,7 @@ def _read(kind: Any, value: Any) -> Any:
         return _read(next(each for each in inner if each is not type(None)), value)
     if origin is not None:
         return _read_all(origin, inner, value)
-    if hasattr(kind, "__dataclass_fields__"):
+    if hasattr(kind, "__dataclass_fields__") or hasattr(kind, "_fields"):
         hints = get_type_hints(kind, {**vars(snapshot), **_TYPES})
         return kind(**{name: _read(hints[name], item) for name, item in value.items()})
     return datetime.fromisoformat(value) if kind is datetime else kind(value)
@@ -172,6 +172,12 @@ def _written(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return {
             each.name: _written(getattr(value, each.name)) for each in fields(value) if not _is_default(value, each)
+        }
+    if isinstance(value, tuple) and hasattr(value, "_field_defaults"):
+        written = value._asdict()  # type: ignore[attr-defined] # a named tuple
+        defaults = value._field_defaults
+        return {
+            name: _written(each) for name, each in written.items() if name not in defaults or each != defaults[name]
         }
     if isinstance(value, tuple | frozenset):
         return [_written(each) for each in value]

@@ -54,6 +54,8 @@ _PLAIN: dict[type, Callable[[Any], Any]] = {
 
 def plain(value: Any) -> Any:
     """Return a record as JSON."""
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return plain(value._asdict())
     for kind, of in _PLAIN.items():
         if isinstance(value, kind):
             return of(value)

@@ -105,7 +105,7 @@ def swept(count: int) -> Sweeps:
     due = {f"order-{index:05}": NOW - timedelta(milliseconds=count - index) for index in range(count)}
     for order_id, at in due.items():
         desk.store.orders[order_id] = pending().with_(order_id=order_id, wake_at=at, sweep_at=None)
-    waker = Waker(desk.store, desk.order_queue, desk.sync_queue, desk, desk, desk.desk.timings)
+    waker = Waker(desk.store, desk.order_queue, desk.sync_queue, desk, desk, desk.desk.timings.wake_patience)
     sent: dict[str, float] = {}
     sweeps = messages = 0
     store, queue = desk.store, desk.sync_queue

@@ -16,7 +16,7 @@ from moto.core.botocore_stubber import BotocoreStubber
 
 from bench.first_answer import aws_operation
 from local.simulators.base import SimulatorTransport
-from numberdesk.domain.model import instant_text
+from numberdesk.domain.clock import instant_text
 from numberdesk.domain.statuses import OrderState
 from tests.support import functions
 from tests.support.aws import World, api_event, proxy_event

@@ -26,7 +26,7 @@ from moto.dynamodb.models.table import Table
 
 from local.environment import ROOT
 from local.simulators.telnyx_orders import DECLINED, EXCEPTION, Number, SubOrder
-from numberdesk.domain.model import instant_text
+from numberdesk.domain.clock import instant_text
 from numberdesk.storage.pages import ASSETS_A_PAGE
 from tests.support.aws import World, world
 from tests.support.stack import REGION

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from zoneinfo import ZoneInfo
 
 from numberdesk.domain.catalogue import Specification
+from numberdesk.domain.clock import instant_text
 from numberdesk.domain.costs import Limits
+from numberdesk.domain.defaults import WAKE_PATIENCE
 from numberdesk.domain.listings import Owned
-from numberdesk.domain.model import instant_text
 from numberdesk.domain.settings import Timings
 from numberdesk.domain.snapshot import (
     AssetSeen,
@@ -44,7 +45,6 @@ from numberdesk.providers.base import (
 from numberdesk.services.commands import Commands
 from numberdesk.services.desk import Desk
 from numberdesk.services.health import HealthRecorder
-from numberdesk.services.inventory import InventoryReconciler
 from numberdesk.services.operations import Operations
 from numberdesk.services.place import Placer
 from numberdesk.services.placing_gate import GateDesk
@@ -54,6 +54,7 @@ from numberdesk.services.sync import Syncer
 from numberdesk.services.unreadable import Unreadable
 from numberdesk.services.wake import Waker
 from tests.support.memory_store import MemoryStore
+from tests.support.reconciling import reconciler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -270,8 +271,8 @@ class Scene:
         self._publisher = Publisher(self.store, bus, self, self, self)
         self._commands = Commands(desk, cast("Uploads", self))
         self._gate = GateDesk(self.store, self, Timings())
-        self._waker = Waker(self.store, self, self, self, self, Timings())
-        self._inventory_reconciler = InventoryReconciler(desk)
+        self._waker = Waker(self.store, self, self, self, self, WAKE_PATIENCE)
+        self._inventory_reconciler = reconciler(desk)
 
     # Steps of the history
 

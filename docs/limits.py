@@ -178,7 +178,7 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
         ),
         _limit(
             "Orders of one list that `GET /status` counts; beyond that it says that there are more",
-            "{storage.lists.MAX_COUNTED} of each of {domain.lists.SHARDS} partitions",
+            "{storage.lists.MAX_COUNTED} of each of {domain.activity.SHARDS} partitions",
             "tests/contract/test_store_lists.py::test_count_of_a_list_is_bounded_and_says_so",
         ),
         _limit(
@@ -189,7 +189,7 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
         ),
         _limit(
             "Calls to the table for a page of `GET /activity`, and places that it reads to find what one principal did; the rest is on later pages",
-            "3 calls, {storage.ledger.MAX_SEARCHED} of each of {domain.lists.SHARDS} partitions",
+            "3 calls, {storage.ledger.MAX_SEARCHED} of each of {domain.activity.SHARDS} partitions",
             "tests/contract/test_store_activity.py::test_page_of_one_caller_among_many_takes_three_calls",
             "tests/contract/test_store_activity.py::test_pages_have_every_deed_once_and_the_newest_first",
         ),

@@ -8,7 +8,7 @@ from typing import Any
 
 from local.play import DEAD_LETTERS, Play, PlayedOrder, attribute
 from local.simulator_process import BUILT_IN
-from numberdesk.domain.model import instant_text
+from numberdesk.domain.clock import instant_text
 from numberdesk.domain.statuses import ChangeKind
 
 PATIENCE = 15.0

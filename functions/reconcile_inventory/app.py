@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 inventory_reconciler = build.inventory_reconciler()
-reminder = build.reminder()
+erasure_replay = build.erasure_replay()
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -22,4 +22,4 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:  #
     try:
         return {"compared": inventory_reconciler.run(invocation.left)}
     finally:
-        reminder.run()
+        erasure_replay.run()

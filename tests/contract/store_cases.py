@@ -14,18 +14,18 @@ import pytest
 
 from numberdesk.domain import gate, lists, operations
 from numberdesk.domain.change import Change
+from numberdesk.domain.clock import instant_text
 from numberdesk.domain.costs import Limits, Spent
 from numberdesk.domain.gate import Gate
-from numberdesk.domain.health import Health, OnItsWay, QueueSeen, Sweep
+from numberdesk.domain.health import Health
 from numberdesk.domain.ledger import MAX_ENTRIES, Entry
-from numberdesk.domain.model import instant_text
 from numberdesk.domain.notices import HeldBack
 from numberdesk.domain.order import Asset, Attempt, Deadline, Reservation, Vetting
 from numberdesk.domain.profile import Profile, ProfileKey, Upload
 from numberdesk.domain.request import NumbersItem
-from numberdesk.domain.schedule import WakeKind
 from numberdesk.domain.snapshot import CommentSeen
-from numberdesk.domain.statuses import AssetKind, AssetState, ChangeKind, OrderState
+from numberdesk.domain.statuses import AssetKind, AssetState, ChangeKind, OrderState, WakeKind
+from numberdesk.domain.sweep import OnItsWay, QueueSeen, Sweep
 from numberdesk.domain.values import (
     Address,
     AddressIdValue,
@@ -131,9 +131,9 @@ def begun(
     return store.commit(order, after, [], limits=limits, gate=gate)
 
 
-def switched(gate: Gate, store: Store, **fields: object) -> Gate:
+def switched(gate: Gate, store: Store, **fields: Any) -> Gate:
     """Write the next version of the gate."""
-    after = gate.model_copy(update={"version": gate.version + 1, **fields})
+    after = gate._replace(version=gate.version + 1, **fields)
     assert store.put_gate(after, gate_entry(after)) is True
     return after
 
@@ -554,7 +554,7 @@ class StoreContract:
         assert store.put_gate(first, gate_entry(first)) is False
         off = switched(first, store, open=False, reason="a test", by="arn:1/alice", at=START)
         assert store.put_gate(off, gate_entry(off)) is False
-        later = off.with_(version=4)
+        later = off._replace(version=4)
         assert store.put_gate(later, gate_entry(later)) is False
         assert store.gate() == off
         assert published(store) == [ChangeKind.PLACING_STOPPED]
@@ -591,7 +591,7 @@ class StoreContract:
         """A table that was replaced in place counts versions from the start."""
         order = create(store)
         with pytest.raises(GateClosedError):
-            begun(order, store=store, gate=store.gate().with_(table_id="before"))
+            begun(order, store=store, gate=store.gate()._replace(table_id="before"))
 
     # Accounts and holdings
 
@@ -1328,7 +1328,7 @@ class StoreContract:
         store.commit(order, after, [*by_ada, entries(after, UNKNOWN)[0].with_(position="0000000002.002")])
         read = store.gate()
         store.put_gate(
-            read.model_copy(update={"version": read.version + 1}),
+            read._replace(version=read.version + 1),
             gate_entry(read).with_(actor=bob, at=START + 2 * HOUR),
         )
         store.account_read("telnyx", "default", START)

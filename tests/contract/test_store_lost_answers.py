@@ -97,7 +97,7 @@ def an_intent(store: Table) -> bool:
 
 def a_gate(store: Table) -> bool:
     gate = store.gate()
-    after = gate.with_(version=gate.version + 1, open=False)
+    after = gate._replace(version=gate.version + 1, open=False)
     return store.put_gate(after, gate_entry(after))
 
 

@@ -16,9 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from numberdesk.domain.request import Criteria
-from numberdesk.domain.schedule import WakeKind
 from numberdesk.domain.settings import Timings
-from numberdesk.domain.statuses import AssetState, OrderState, Phase
+from numberdesk.domain.statuses import AssetState, OrderState, Phase, WakeKind
 from numberdesk.providers import registry
 from numberdesk.providers.base import AccountFaultError, Query, SlotBusyError, UnreadableError
 from numberdesk.services.desk import next_turn
@@ -376,7 +375,7 @@ def ended(desk: ADesk) -> datetime:
 
 def let_pass(desk: ADesk, days: float) -> list[timedelta]:
     """Let time pass, with a sweep each hour, and return the times of the polls since the order's end."""
-    waker = Waker(desk.store, desk.order_queue, desk.sync_queue, desk, desk, TIMINGS)
+    waker = Waker(desk.store, desk.order_queue, desk.sync_queue, desk, desk, TIMINGS.wake_patience)
     polls = []
     end = desk.time + timedelta(days=days)
     while desk.time < end:

@@ -425,7 +425,7 @@ def test_restore_is_confirmed_once_every_account_was_compared(world: World) -> N
     world.send(body())
     world.pass_time(3)
     there = world.table.gate()
-    earlier = there.with_(version=there.version + 1, table_id="the table before")
+    earlier = there._replace(version=there.version + 1, table_id="the table before")
     told = entry("the table before", ChangeKind.PLACING_STOPPED, "x", "test", START, {}, "")
     assert world.table.put_gate(earlier, told)
     placing = world.api("GET", "/placing")[1]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from numberdesk.domain.model import instant_text
+from numberdesk.domain.clock import instant_text
 from numberdesk.domain.settings import Timings
 from numberdesk.domain.statuses import ChangeKind, HoldKind, OrderState
 from numberdesk.providers.base import Placed, RefusedError

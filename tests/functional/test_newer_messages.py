@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from numberdesk.domain.model import instant_text
+from numberdesk.domain.clock import instant_text
 from tests.support.builders import START, body
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.simulators.telnyx import TelnyxSimulator
-from numberdesk.domain.model import instant_text
+from numberdesk.domain.clock import instant_text
 from numberdesk.domain.statuses import ChangeKind, OrderState
 from numberdesk.providers.telnyx.adapter import Telnyx
 from numberdesk.services.ports import ConflictError

@@ -11,8 +11,8 @@ import pytest
 
 from bench.lists import Calls
 from numberdesk.api.models.today import StatusView
+from numberdesk.domain.clock import instant_text
 from numberdesk.domain.costs import Limits
-from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import Reservation
 from numberdesk.domain.statuses import ChangeKind, OrderState
 from numberdesk.providers import registry

@@ -493,7 +493,7 @@ MUTANTS = (
     ),
     Mutant(
         "inventory-counts-the-young",
-        "services/inventory.py",
+        "services/comparison.py",
         "young = _NEVER if is_restored else began_at - _JUST_NOW",
         "young = _NEVER",
         "A number that was bought a minute ago is reported as nobody's.",
@@ -503,7 +503,7 @@ MUTANTS = (
     ),
     Mutant(
         "inventory-restored-ignores-the-young",
-        "services/inventory.py",
+        "services/comparison.py",
         "young = _NEVER if is_restored else began_at - _JUST_NOW",
         "young = began_at - _JUST_NOW",
         "A restored table overlooks what was bought in the hour before.",
@@ -511,7 +511,7 @@ MUTANTS = (
     ),
     Mutant(
         "unclear-purchase-reported-as-orphan",
-        "services/inventory.py",
+        "services/comparison.py",
         "        young = min(young, unclear or young)\n",
         "",
         "The numbers of a purchase that is being looked for are reported as nobody's.",
@@ -519,7 +519,7 @@ MUTANTS = (
     ),
     Mutant(
         "orphans-despite-unread-orders",
-        "services/inventory.py",
+        "services/comparison.py",
         "        if known.unread:\n            return\n",
         "",
         "Numbers of an order that cannot be read are reported as nobody's.",
@@ -527,7 +527,7 @@ MUTANTS = (
     ),
     Mutant(
         "coming-numbers-reported",
-        "services/inventory.py",
+        "services/comparison.py",
         "if key in ours or key in coming or owned.given_back",
         "if key in ours or owned.given_back",
         "Numbers that an open order waits for are reported as nobody's.",
@@ -535,7 +535,7 @@ MUTANTS = (
     ),
     Mutant(
         "given-back-reported",
-        "services/inventory.py",
+        "services/comparison.py",
         " or owned.given_back or _began_since(owned.since, young):",
         " or _began_since(owned.since, young):",
         "A number that was given back is reported as nobody's.",
@@ -543,7 +543,7 @@ MUTANTS = (
     ),
     Mutant(
         "vanished-after-one-look",
-        "services/inventory.py",
+        "services/comparison.py",
         "            missing -= _kept(self._owned(connection, unread))\n",
         "            pass\n",
         "A number that a shifting page hid is reported as vanished.",
@@ -551,7 +551,7 @@ MUTANTS = (
     ),
     Mutant(
         "vanished-although-newer",
-        "services/inventory.py",
+        "services/comparison.py",
         "for holding in known.holdings if holding.since < began_at}",
         "for holding in known.holdings}",
         "A number that arrived during the comparison is reported as vanished.",
@@ -559,7 +559,7 @@ MUTANTS = (
     ),
     Mutant(
         "vanished-despite-unread",
-        "services/inventory.py",
+        "services/comparison.py",
         "        if unread:\n            return\n        sure",
         "        sure",
         "A number that may be what could not be read is reported as vanished.",

@@ -10,7 +10,7 @@ from unittest import mock
 
 from numberdesk.domain.change import Change
 from numberdesk.domain.gate import Gate
-from numberdesk.domain.health import Health, QueueSeen, Seen, Sweep
+from numberdesk.domain.health import Health, Seen
 from numberdesk.domain.health import after as with_seen
 from numberdesk.domain.notices import HeldBack
 from numberdesk.domain.order import (
@@ -27,6 +27,7 @@ from numberdesk.domain.order import (
 )
 from numberdesk.domain.snapshot import CommentSeen
 from numberdesk.domain.statuses import AssetState, ChangeKind, HoldKind, OrderState
+from numberdesk.domain.sweep import QueueSeen, Sweep
 from numberdesk.domain.values import Payload, TextValue
 from numberdesk.messaging.events import EventBus
 from numberdesk.messaging.sqs import SqsQueue
@@ -122,7 +123,9 @@ def write(table: Table) -> None:
     switched(table.gate(), table, table_id="table-1", confirmed_at=START)
     table.record(gate_entry(Gate(version=9, table_id="table-1")))
     table.account_read(*ACCOUNT, START)
-    table.put_sweep(Sweep(at=START, woken=2, overdue_seconds=3, queues={"sync": QueueSeen(waiting=4, since=START)}))
+    table.put_sweep(
+        Sweep(at=START, woken=2, overdue_seconds=3, queues={"sync": QueueSeen(waiting=4, since=START)}, on_their_way={})
+    )
     seen = Seen(webhook_at=START, polls=2, failed=1, answered_at=START, failed_at=START, error="HTTP 503")
     assert table.put_health(*ACCOUNT, with_seen(Health(), seen, START))
     assert table.retire(account_entry(ChangeKind.ACCOUNT_RETIRED).with_(actor="arn:aws:iam::123456789012:user/ada"))

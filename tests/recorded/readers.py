@@ -17,7 +17,7 @@ from moto import mock_aws
 from pydantic import BaseModel
 
 from numberdesk.domain import notices
-from numberdesk.domain.model import instant_text
+from numberdesk.domain.clock import instant_text
 from numberdesk.domain.profile import ProfileKey
 from numberdesk.domain.request import read_message
 from numberdesk.providers import registry

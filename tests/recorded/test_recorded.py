@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from numberdesk.domain.gate import Gate
-from numberdesk.domain.health import Health, Sweep
+from numberdesk.domain.health import Health
 from numberdesk.domain.schema import NewerVersionError, Schema
 from numberdesk.domain.statuses import ChangeKind
+from numberdesk.domain.sweep import Sweep
 from numberdesk.domain.values import Payload
 from numberdesk.services.ports import Inventory, NewerRowError, UnreadableRowError
 from tests.contract.store_cases import gate_entry, profile, upload
@@ -118,7 +119,7 @@ WRITES: list[Any] = [
     lambda table: table.pin_upload(upload("f-o")),
     lambda table: table.keep_webhook(raw("webhook-1", reason="mine"), "order-1", expires_at=LATER),
     lambda table: table.keep_webhook(raw("webhook-2", reason="mine"), None, expires_at=LATER),
-    lambda table: table.put_sweep(Sweep(at=LATER, woken=0, overdue_seconds=0)),
+    lambda table: table.put_sweep(Sweep(at=LATER, woken=0, overdue_seconds=0, queues={}, on_their_way={})),
     lambda table: table.put_health(*ACCOUNT, Health(version=2)),
     lambda table: table.block(account_entry(ChangeKind.PROVIDER_ACCOUNT_BLOCKED, LATER), "mine", LATER),
 ]

@@ -14,10 +14,10 @@ from numberdesk.services.wake import MAX_PATIENCE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from numberdesk.domain.health import Sweep
     from numberdesk.domain.ledger import Entry
     from numberdesk.domain.order import Order
     from numberdesk.domain.profile import Upload
+    from numberdesk.domain.sweep import Sweep
     from tests.simulation.world import World
 
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from numberdesk.domain.schedule import WakeKind
-from numberdesk.domain.statuses import ChangeKind, OrderState, RequirementState
+from numberdesk.domain.statuses import ChangeKind, OrderState, RequirementState, WakeKind
 from numberdesk.providers import base
 from numberdesk.services.ports import UnreadableRowError
 from tests.simulation.carrier import Carrier, Purchase, StandIn

@@ -37,9 +37,9 @@ from numberdesk.providers import base, registry
 from numberdesk.services import aws_errors
 from numberdesk.services.commands import Commands
 from numberdesk.services.desk import Desk
-from numberdesk.services.erasing import Eraser, Reminder
+from numberdesk.services.erasing import Eraser
+from numberdesk.services.erasure_replay import ErasureReplay
 from numberdesk.services.health import HealthRecorder
-from numberdesk.services.inventory import InventoryReconciler
 from numberdesk.services.notify import Notifier
 from numberdesk.services.operations import Operations
 from numberdesk.services.place import Placer
@@ -56,6 +56,7 @@ from tests.simulation.seen import Bucket, Post, Seen, lost_until
 from tests.simulation.sides import CrashError
 from tests.simulation.simulated import Simulated
 from tests.support.memory_store import MemoryStore
+from tests.support.reconciling import reconciler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -249,9 +250,9 @@ class World:
         self.uploads = Uploads(door, self.bucket, self, 1_000)
         self.commands = Commands(desk, self.uploads)
         self.gate_desk = GateDesk(door, self, timings)
-        self.inventory_reconciler = InventoryReconciler(desk)
-        self.reminder = Reminder(desk, Eraser(door, self.bucket))
-        self.waker = Waker(door, desk.order_queue, desk.sync_queue, self, self, timings)
+        self.inventory_reconciler = reconciler(desk)
+        self.erasure_replay = ErasureReplay(door, lambda: desk, lambda _: Eraser(door, self.bucket))
+        self.waker = Waker(door, desk.order_queue, desk.sync_queue, self, self, timings.wake_patience)
         self.publisher = Publisher(door, self, self, self, self.log)
         self.notifier = Notifier(self.post, table, Bounds(), _Still(self), self, self.post)
 
@@ -601,7 +602,7 @@ class World:
             self.next_inventory = self.time + timedelta(minutes=10)
             with self.runs("reconcile_inventory"):
                 self.inventory_reconciler.run(lambda: timedelta(minutes=15))
-                self.reminder.run()
+                self.erasure_replay.run()
 
     def pass_time(self, pause: timedelta) -> None:
         self.time += pause

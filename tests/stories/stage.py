@@ -21,7 +21,7 @@ from local.records import Item, Records
 from local.simulators.base import plain
 from local.stage import Answer, Call
 from local.world import LIMITS, LISTED_METADATA_KEY, SIMULATED, TELESIGN_RESALE, TIMINGS, UNBOUNDED, WINDOW
-from numberdesk.domain.model import instant_text
+from numberdesk.domain.clock import instant_text
 from tests.support.aws import ALICE, SECRETS, TOKEN, World, proxy_event, world
 from tests.support.builders import SCOPE
 

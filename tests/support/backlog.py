@@ -135,7 +135,7 @@ class Office(ADesk):
         )
         self.callfire.configure(finish_seconds=400, refuse_too_fast=True)
         self.accounts = accounts(self.store, self, **SECRETS["callfire"])
-        self.waker = Waker(self.store, orders, polls, self, self, TIMINGS)
+        self.waker = Waker(self.store, orders, polls, self, self, TIMINGS.wake_patience)
         self.handled: Counter[str] = Counter()
 
     def now(self) -> datetime:

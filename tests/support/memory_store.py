@@ -8,13 +8,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from numberdesk.domain import activity, costs, vetting
+from numberdesk.domain.activity import SHARDS
+from numberdesk.domain.clock import instant_text
 from numberdesk.domain.costs import Spent
 from numberdesk.domain.gate import Gate, closed_because
-from numberdesk.domain.health import Health, Sweep
-from numberdesk.domain.lists import SHARDS, Summary, attention, memberships, next_deadline
-from numberdesk.domain.model import instant_text
-from numberdesk.domain.schedule import WakeKind, wake_kind
-from numberdesk.domain.statuses import AssetState
+from numberdesk.domain.health import Health
+from numberdesk.domain.lists import Summary, attention, memberships, next_deadline
+from numberdesk.domain.schedule import wake_kind
+from numberdesk.domain.statuses import AssetState, WakeKind
 from numberdesk.providers.base import SlotBusyError
 from numberdesk.services.ports import (
     Account,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from numberdesk.domain.profile import Profile, ProfileKey, Upload
     from numberdesk.domain.request import OrderMessage
     from numberdesk.domain.snapshot import CommentSeen
+    from numberdesk.domain.sweep import Sweep
     from numberdesk.domain.values import Payload
 
 T = TypeVar("T")

@@ -35,7 +35,7 @@ def test_gate_is_closed_by_the_switch_and_by_a_restore() -> None:
     )
     shut = Gate(table_id="t-1", open=False, by="arn:aws:sts::1:assumed-role/desk/ada", reason="too dear")
     assert gate.closed_because(shut, "t-1") == "placing is switched off by ada: too dear"
-    assert gate.closed_because(shut.with_(reason=""), "t-1") == "placing is switched off by ada"
+    assert gate.closed_because(shut._replace(reason=""), "t-1") == "placing is switched off by ada"
     assert "restored" in (gate.closed_because(shut, "t-2") or ""), "the restore comes first"
 
 

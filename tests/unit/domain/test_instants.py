@@ -15,12 +15,11 @@ from pydantic import BaseModel, ValidationError
 from numberdesk.api.models.desk import ConfirmRestore
 from numberdesk.api.models.orders import OnIt
 from numberdesk.domain import outcome, placing
-from numberdesk.domain.clock import EARLIEST, LATEST
+from numberdesk.domain.clock import EARLIEST, LATEST, instant_text
 from numberdesk.domain.durations import parse_duration
 from numberdesk.domain.fold import Rules, fold, fold_unreadable
 from numberdesk.domain.ledger import entries
 from numberdesk.domain.lists import memberships
-from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import Order
 from numberdesk.domain.request import InvalidMessageError, read_message
 from numberdesk.domain.settings import Timings

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from numberdesk.domain import operations, outcome, placing
-from numberdesk.domain.lists import MAX_COUNTRIES, SHARDS, attention, countries, memberships, metadata_key, owed
+from numberdesk.domain.activity import SHARDS
+from numberdesk.domain.lists import MAX_COUNTRIES, attention, countries, memberships, metadata_key, owed
 from numberdesk.domain.order import Operation
 from numberdesk.domain.statuses import ENDED, AssetState, OperationKind, OrderState, Phase, RequirementState
 from tests.support.orders import NOW, RULES, SCOPE, a_message, a_snapshot, owing, pending, poll, received

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from numberdesk.api.problems import ProblemDocument
 from numberdesk.domain import ledger, notices, text, wording
 from numberdesk.domain.change import ALL_OR_NOTHING, Change
+from numberdesk.domain.clock import instant_text
 from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.messages import desk, purchase, vetting
-from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import Approval, Cost, Quote, Requirement, SubOrder
 from numberdesk.domain.statuses import ChangeKind, HoldKind, OperationKind, RequirementState
 from numberdesk.messaging.events import MAX_BYTES, entry_size

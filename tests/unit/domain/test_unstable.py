@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from numberdesk.domain import deadlines
-from numberdesk.domain.model import instant_text
+from numberdesk.domain.clock import instant_text
 from numberdesk.domain.order import Deadline, Watch
 from numberdesk.domain.statuses import ChangeKind
 from numberdesk.domain.steady import MAX_MOVES

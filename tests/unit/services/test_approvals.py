@@ -261,7 +261,7 @@ def test_switch_is_checked_again_for_approved_orders_and_second_attempts(*, froz
 
     def turn(*args: Any, **kwargs: Any) -> base.Plan:
         there = desk.store.gate()
-        desk.store.switch = there.with_(version=there.version + 2)
+        desk.store.switch = there._replace(version=there.version + 2)
         return plan(*args, **kwargs)
 
     desk.carrier.plan = turn  # type: ignore[method-assign]

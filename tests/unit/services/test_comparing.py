@@ -15,11 +15,11 @@ from numberdesk.domain.listings import OnOrder, Owned
 from numberdesk.domain.order import Asset, Attempt
 from numberdesk.domain.statuses import AssetKind, AssetState, ChangeKind, OrderState
 from numberdesk.providers import base
-from numberdesk.services.inventory import InventoryReconciler
 from numberdesk.services.ports import Holding, Inventory, UnreadableRowError
 from numberdesk.storage.holdings import inventory_item
 from tests.support.desks import ADesk, Carrier
 from tests.support.orders import NOW, a_message, received
+from tests.support.reconciling import reconciler
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,7 +55,7 @@ class Account:
     def __init__(self) -> None:
         self.desk = ADesk()
         self.shop = self.desk.carrier = Shop(self.desk)
-        self.inventory_reconciler = InventoryReconciler(self.desk.desk)
+        self.inventory_reconciler = reconciler(self.desk.desk)
 
     def compare(self) -> tuple[str, ...]:
         """Compare the account, which is due, and return the differences."""

@@ -11,7 +11,8 @@ from botocore.exceptions import EndpointConnectionError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numberdesk.domain.health import Health, QueueSeen, lately
+from numberdesk.domain.health import Health, lately
+from numberdesk.domain.sweep import QueueSeen
 from numberdesk.providers.base import UnreadableError
 from numberdesk.services.health import EVERY, HealthRecorder
 from numberdesk.services.ports import UnreadableRowError
@@ -144,7 +145,7 @@ def test_polls_and_genuine_webhooks_are_noted() -> None:
 
 def test_sweep_notes_the_queues_and_since_when_messages_wait() -> None:
     desk = ADesk()
-    waker = Waker(desk.store, desk.order_queue, desk.sync_queue, desk, desk, desk.desk.timings)
+    waker = Waker(desk.store, desk.order_queue, desk.sync_queue, desk, desk, desk.desk.timings.wake_patience)
     seen = []
     for waiting in (0, 3, 5, None, 2, 0, 1):
         with mock.patch.object(desk.sync_queue, "waiting", return_value=waiting) as asked:
@@ -172,7 +173,7 @@ def test_sweep_that_cannot_wake_an_order_is_noted_all_the_same() -> None:
     desk.place()
     desk.time += timedelta(hours=1)
     desk.store.torn.add("order-1")
-    waker = Waker(desk.store, desk.order_queue, desk.sync_queue, desk, desk, desk.desk.timings)
+    waker = Waker(desk.store, desk.order_queue, desk.sync_queue, desk, desk, desk.desk.timings.wake_patience)
     with pytest.raises(UnreadableRowError):
         waker.sweep()
     assert desk.store.swept is not None

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from numberdesk.domain.clock import instant_text
 from numberdesk.domain.costs import Limits
-from numberdesk.domain.model import instant_text
 from numberdesk.domain.snapshot import AssetSeen
 from numberdesk.domain.statuses import AssetKind, AssetState, ChangeKind, HoldKind, OrderState
 from numberdesk.providers import base
@@ -387,7 +387,7 @@ def test_possibly_purchased_order_is_searched_for_before_it_is_cancelled_or_reje
     assert desk.commands.reject("order-0", "too many", "ada").state is OrderState.RECEIVED
     assert desk.commands.cancel("order-1", "ada").state is OrderState.RECEIVED
     gate = desk.store.gate()
-    desk.store.switch = gate.with_(table_id="table-2", confirmed_at=desk.time)
+    desk.store.switch = gate._replace(table_id="table-2", confirmed_at=desk.time)
     desk.commands.approve("order-1", "ada")
     for name in ("order-0", "order-1"):
         assert wake(desk, name).state is OrderState.PENDING
@@ -404,7 +404,7 @@ def test_purchase_of_equal_content_is_not_adopted_while_the_restored_table_may_l
     desk.store.table = "table-2"
     desk.carrier.bought = [(get(desk, "order-0").reference, "987")]
     assert wake(desk, "order-0").state is OrderState.UNKNOWN
-    desk.store.switch = desk.store.gate().with_(table_id="table-2", confirmed_at=desk.time)
+    desk.store.switch = desk.store.gate()._replace(table_id="table-2", confirmed_at=desk.time)
     desk.time += 5 * MINUTE
     assert wake(desk, "order-0").state is OrderState.UNKNOWN
     told = [each for each in desk.entries(ChangeKind.ORDER_UNKNOWN) if each.notify]

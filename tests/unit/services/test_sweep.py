@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from numberdesk.domain.clock import instant_text
 from numberdesk.domain.lists import attention
-from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import Deadline, Hold, Stuck
 from numberdesk.domain.statuses import ChangeKind, HoldKind, OrderState
 from numberdesk.domain.stuck import MAX_FAILED_RUNS
@@ -38,7 +38,7 @@ PATIENCE = ADesk().desk.timings.wake_patience
 
 
 def waker(desk: ADesk) -> Waker:
-    return Waker(desk.store, desk.order_queue, desk.sync_queue, desk, desk, desk.desk.timings)
+    return Waker(desk.store, desk.order_queue, desk.sync_queue, desk, desk, desk.desk.timings.wake_patience)
 
 
 def due(desk: ADesk, order_id: str, at: datetime, *, waiting: bool = False, **fields: Any) -> Order:
@@ -185,7 +185,7 @@ def test_order_written_since_its_wake_was_sent_is_woken_for_what_is_due_then() -
     # What is done is remembered no longer.
     due(desk, "order-1", NOW + timedelta(hours=1))
     waker(desk).sweep()
-    assert desk.store.sweep() == sweep.with_(on_their_way={}, woken=0, overdue_seconds=0, queues=mock.ANY)
+    assert desk.store.sweep() == sweep._replace(on_their_way={}, woken=0, overdue_seconds=0, queues=mock.ANY)
 
 
 @pytest.mark.parametrize(("seconds", "is_woken"), [(60, True), (61, False)])

@@ -10,13 +10,13 @@ import hashlib
 import zlib
 from typing import TYPE_CHECKING
 
-from numberdesk.domain.model import instant_text
+from numberdesk.domain.clock import instant_text
 
 if TYPE_CHECKING:
     from numberdesk.domain.ledger import Entry
 
 SHARDS = 2
-"""Partitions of the list of a month. A page reads all of them."""
+"""Partitions of one list, of orders or of entries. A page reads all of them, and then the rows: three calls to the table."""
 _DIGITS = 16
 
 

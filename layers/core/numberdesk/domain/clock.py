@@ -1,4 +1,4 @@
-"""The clock, and the range of valid instants."""
+"""The clock, the range of valid instants, and their form as text."""
 
 from __future__ import annotations
 
@@ -12,6 +12,12 @@ EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 """An instant before `EARLIEST`, or not before `LATEST`, means "never" or is a mistake. Both are far enough from the ends of the calendar
 to add time zones, reminders and pauses to any instant between them."""
+_WIDTH = len("2026-11-22T08:30:00.000000")
+
+
+def instant_text(value: datetime) -> str:
+    """Format an instant as `2026-11-22T08:30:00.000000Z`: of fixed width, so that text sorts by time."""
+    return value.astimezone(UTC).isoformat(timespec="microseconds")[:_WIDTH] + "Z"
 
 
 class Clock(Protocol):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from numberdesk.domain import parts, reminders, steady
 from numberdesk.domain.change import Change
-from numberdesk.domain.model import instant_text
+from numberdesk.domain.clock import instant_text
 from numberdesk.domain.order import Deadline
 from numberdesk.domain.statuses import OWN, ChangeKind, RequirementState
 from numberdesk.domain.steady import Transition

@@ -7,9 +7,8 @@ person has confirmed it. The same holds for an empty table in place of a lost on
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from numberdesk.domain.model import Instant, Record
 from numberdesk.domain.statuses import HoldKind
 
 if TYPE_CHECKING:
@@ -21,21 +20,21 @@ OPENING = "opening"
 """In place of a table's id: the gate of a table that is opened for the first time. No table has this id."""
 
 
-class Gate(Record):
+class Gate(NamedTuple):
     """Whether orders may be placed."""
 
+    table_id: str
+    """The id of the table that placing is allowed from."""
     version: int = 1
     open: bool = True
     """The switch."""
     reason: str = ""
     """The reason that a person gave for the last turn of the switch."""
     by: str = ""
-    at: Instant | None = None
-    table_id: str
-    """The id of the table that placing is allowed from."""
-    confirmed_at: Instant | None = None
+    at: datetime | None = None
+    confirmed_at: datetime | None = None
     """When a person last confirmed a restored table."""
-    search_until: Instant | None = None
+    search_until: datetime | None = None
     """Until when an order without a record may have been bought before the restore."""
 
 

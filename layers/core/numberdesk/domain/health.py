@@ -1,4 +1,4 @@
-"""How the desk and its accounts are: what the last sweep found, and what came of polls and webhooks of each account lately. Pure."""
+"""How accounts are: what came of the polls and webhooks of each lately. Pure."""
 
 from __future__ import annotations
 
@@ -6,53 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from pydantic import Field
-
 from numberdesk.domain.model import Instant, Record
 from numberdesk.domain.text import cut
 
 _HOUR = timedelta(hours=1)
 _MAX_ERROR = 500
 """Bytes of an error that are kept."""
-
-
-class QueueSeen(Record):
-    """What a sweep found on a queue."""
-
-    waiting: int | None
-    """About how many messages nobody had in hand; None where that could not be read."""
-    since: Instant | None = None
-    """Since when every sweep has found some."""
-
-
-class OnItsWay(Record):
-    """A wake that a sweep sent."""
-
-    wake_at: Instant
-    """When what it is for is due, as the row says."""
-    until: Instant
-    """From then on it counts as lost."""
-
-
-class Sweep(Record):
-    """What a sweep found."""
-
-    at: Instant
-    woken: int
-    overdue_seconds: int
-    """By how much the longest overdue order was late."""
-    queues: dict[str, QueueSeen] = Field(default_factory=dict)
-    on_their_way: dict[str, OnItsWay] = Field(default_factory=dict)
-    """The wakes that were sent and have led to nothing yet, by order."""
-
-
-def queue_seen(before: Sweep | None, name: str, waiting: int | None, now: datetime) -> QueueSeen:
-    """Return what a sweep found on a queue, given what the one before it found."""
-    was = before.queues.get(name) if before else None
-    since = was.since if was else None
-    if waiting is None:
-        return QueueSeen(waiting=None, since=since)
-    return QueueSeen(waiting=waiting, since=(since or now) if waiting else None)
 
 
 @dataclass(slots=True)

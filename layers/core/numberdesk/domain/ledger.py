@@ -9,8 +9,9 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from pydantic import AfterValidator, Field, JsonValue
 
 from numberdesk.domain.change import Change
+from numberdesk.domain.clock import instant_text
 from numberdesk.domain.messages import render
-from numberdesk.domain.model import Instant, Record, instant_text
+from numberdesk.domain.model import Instant, Record
 from numberdesk.domain.statuses import EVENTS, ChangeKind, OrderState
 from numberdesk.domain.text import cut, fitting, paragraph, quoted_lines
 

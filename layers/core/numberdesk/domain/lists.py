@@ -13,7 +13,9 @@ import zlib
 from typing import TYPE_CHECKING
 
 from numberdesk.domain import operations, parts, pending
-from numberdesk.domain.model import Instant, Record, instant_text
+from numberdesk.domain.activity import SHARDS
+from numberdesk.domain.clock import instant_text
+from numberdesk.domain.model import Instant, Record
 from numberdesk.domain.order import earliest
 from numberdesk.domain.request import CriteriaItem
 from numberdesk.domain.statuses import NOTIFIED_HOLDS, OWED, OrderState
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
 
     from numberdesk.domain.order import Order
 
-SHARDS = 2
-"""Partitions of one list. A page reads all of them, and the orders' rows: three calls to the table."""
 MAX_COUNTRIES = 10
 """Most countries that one order is listed under: all changes of lists are part of one transaction."""
 

@@ -15,7 +15,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
-from numberdesk.domain.clock import EARLIEST, LATEST
+from numberdesk.domain.clock import EARLIEST, LATEST, instant_text
 from numberdesk.domain.text import did_you_mean
 
 
@@ -28,14 +28,6 @@ def _aware_utc(value: datetime) -> datetime:
     except OverflowError:
         message = "the instant is out of the range of years 1 to 9999 in UTC"
         raise ValueError(message) from None
-
-
-_WIDTH = len("2026-11-22T08:30:00.000000")
-
-
-def instant_text(value: datetime) -> str:
-    """Format an instant as `2026-11-22T08:30:00.000000Z`: of fixed width, so that text sorts by time."""
-    return value.astimezone(UTC).isoformat(timespec="microseconds")[:_WIDTH] + "Z"
 
 
 class _InstantSchema:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from numberdesk.domain import costs
 from numberdesk.domain.change import Change, because
-from numberdesk.domain.model import instant_text
+from numberdesk.domain.clock import instant_text
 from numberdesk.domain.order import Operation, earliest
 from numberdesk.domain.statuses import AssetState, ChangeKind, OperationKind, OperationState, OrderState
 

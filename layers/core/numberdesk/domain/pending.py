@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from numberdesk.domain.change import Change
-from numberdesk.domain.model import instant_text
+from numberdesk.domain.clock import instant_text
 from numberdesk.domain.request import CriteriaItem
 from numberdesk.domain.statuses import (
     OPEN_ASSETS,

@@ -13,8 +13,8 @@ from uuid import NAMESPACE_URL, uuid5
 
 from numberdesk.domain import costs, deadlines, operations
 from numberdesk.domain.change import Change, because
+from numberdesk.domain.clock import instant_text
 from numberdesk.domain.lists import metadata_key
-from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import Approval, Asset, Attempt, Hold, Order, Requirement, earliest
 from numberdesk.domain.outcome import (
     NotPurchased,

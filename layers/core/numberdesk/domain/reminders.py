@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from numberdesk.domain import operations, parts
 from numberdesk.domain.change import Change
+from numberdesk.domain.clock import instant_text
 from numberdesk.domain.durations import parse_duration
-from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import Deadline, Operation
 from numberdesk.domain.statuses import ChangeKind, OperationKind, RequirementState
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from numberdesk.domain import parts, steady
 from numberdesk.domain.bounds import MAX_HINT_POLLS, MAX_REASONS
 from numberdesk.domain.change import Change
-from numberdesk.domain.model import instant_text
+from numberdesk.domain.clock import instant_text
 from numberdesk.domain.order import Requirement
 from numberdesk.domain.snapshot import Snapshot
 from numberdesk.domain.statuses import ChangeKind, Phase, RequirementState

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from numberdesk.domain import pending
@@ -11,7 +10,7 @@ from numberdesk.domain.deadlines import MISSED
 from numberdesk.domain.operations import due_at, late_at
 from numberdesk.domain.order import earliest
 from numberdesk.domain.reminders import reminders, unconfirmed_from
-from numberdesk.domain.statuses import FOLLOWED, FOR_A_PERSON, OPEN_ASSETS, VETTED_ASSETS, OrderState
+from numberdesk.domain.statuses import FOLLOWED, FOR_A_PERSON, OPEN_ASSETS, VETTED_ASSETS, OrderState, WakeKind
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -94,17 +93,6 @@ def own_due(order: Order) -> list[datetime]:
     """Return when messages about the order's own deadline are due: its unsent reminders and the deadline itself."""
     own = [deadline for deadline in order.deadlines if deadline.own and not deadline.missed]
     return [at for deadline in own for at in _due_at(order, deadline)]
-
-
-class WakeKind(StrEnum):
-    """What an order is woken for. The sweep takes each kind separately, so that many of one do not delay another."""
-
-    DEADLINE = "deadline"
-    """A deadline, or a reminder of one."""
-    PLACE = "place"
-    POLL = "poll"
-    ON_ITS_WAY = "on_its_way"
-    """For any reason: a wake was sent, or a run has the order in hand."""
 
 
 def wake_kind(order: Order) -> WakeKind:

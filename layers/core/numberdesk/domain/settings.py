@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
+from numberdesk.domain.defaults import INVENTORY_INTERVAL, WAKE_PATIENCE, WRITE_MARGIN
 from numberdesk.domain.model import Record
 
 Positive = Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(days=3660))]
@@ -26,7 +27,7 @@ class Timings(Record):
     """Time-out for a provider's answer."""
     send_window: Positive = timedelta(seconds=30)
     """How long after its intent is written a purchase may be sent."""
-    write_margin: Positive = timedelta(seconds=10)
+    write_margin: Positive = WRITE_MARGIN
     """Time kept free at the end of a Lambda's run to write a purchase's outcome."""
     settling: Positive = timedelta(minutes=2)
     """How long numberdesk searches for a purchase with an unknown outcome before it notifies people."""
@@ -54,7 +55,7 @@ class Timings(Record):
     """Minimum time between two calls with one account, by provider, instead of the provider's own; zero is no limit."""
     slot_patience: Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(hours=1))] = timedelta(seconds=3)
     """How long a caller waits for a call slot before it puts the work back."""
-    wake_patience: Positive = timedelta(minutes=5)
+    wake_patience: Positive = WAKE_PATIENCE
     """How long the sweep waits for a wake that it sent before it sends another."""
     retry_pause: Positive = timedelta(seconds=30)
     """Pause before an order that could not be prepared is retried."""
@@ -64,7 +65,7 @@ class Timings(Record):
     """How long an operation may wait before people are notified."""
     pending: dict[Kind, Positive] = Field(default_factory=dict)
     """How long an order may be pending before people are notified, by kind of number (`telnyx/DE/local`): the most specific counts."""
-    inventory_interval: Positive = timedelta(days=1)
+    inventory_interval: Positive = INVENTORY_INTERVAL
     """How often an account's inventory is compared with the records."""
     restore_search: Positive = timedelta(days=14)
     """How long after a restore an order without a record may already have been bought: as long as a queue keeps a message."""

@@ -157,6 +157,17 @@ NOTIFIED_HOLDS = FOR_A_PERSON | LASTING_HOLDS
 """Holds that need people to act, in numberdesk or at the provider."""
 
 
+class WakeKind(StrEnum):
+    """What an order is woken for. The sweep takes each kind separately, so that many of one do not delay another."""
+
+    DEADLINE = "deadline"
+    """A deadline, or a reminder of one."""
+    PLACE = "place"
+    POLL = "poll"
+    ON_ITS_WAY = "on_its_way"
+    """For any reason: a wake was sent, or a run has the order in hand."""
+
+
 class OperationState(StrEnum):
     """The state of an operation."""
 

@@ -6,12 +6,14 @@ Each imports only what it needs, for a fast cold start.
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
+from numberdesk.domain.defaults import INVENTORY_INTERVAL, WAKE_PATIENCE, WRITE_MARGIN
 from numberdesk.runtime import aws, invocation
 from numberdesk.runtime.clock import SystemClock
 from numberdesk.runtime.observe import PowertoolsMeter, logger
-from numberdesk.runtime.settings import env, keys, timings
+from numberdesk.runtime.settings import env, keys, timing, timings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,14 +23,18 @@ if TYPE_CHECKING:
     from numberdesk.domain.costs import Limits
     from numberdesk.messaging.sns import SnsTopic
     from numberdesk.runtime.failures import Failures
+    from numberdesk.services.comparison import Comparer
     from numberdesk.services.desk import Desk
-    from numberdesk.services.erasing import Reminder
+    from numberdesk.services.erasing import Eraser
+    from numberdesk.services.erasure_replay import ErasureReplay
     from numberdesk.services.inventory import InventoryReconciler
-    from numberdesk.services.notify import Notifier, Subscriptions
+    from numberdesk.services.notify import Notifier
     from numberdesk.services.place import Placer
     from numberdesk.services.publish import Publisher
+    from numberdesk.services.subscriptions import Subscriptions
     from numberdesk.services.sync import Syncer
     from numberdesk.services.wake import Waker
+    from numberdesk.storage.inventories import Inventories
     from numberdesk.storage.ledger import Ledger
     from numberdesk.storage.marker import Marker
 
@@ -226,16 +232,16 @@ def desk_api() -> Api:
 def waker() -> Waker:
     from numberdesk.messaging.sqs import SqsQueue  # noqa: PLC0415
     from numberdesk.services.wake import Waker  # noqa: PLC0415
-    from numberdesk.storage.table import Table  # noqa: PLC0415
+    from numberdesk.storage.wakes import Wakes  # noqa: PLC0415
 
     sqs = aws.sqs()
     return Waker(
-        _reporting(Table(aws.dynamodb(), env("TABLE_NAME"), marker=_marker()), SystemClock()),
+        _reporting(Wakes(aws.dynamodb(), env("TABLE_NAME"), marker=_marker()), SystemClock()),
         SqsQueue(sqs, env("ORDER_QUEUE_URL")),
         SqsQueue(sqs, env("SYNC_QUEUE_URL")),
         SystemClock(),
         PowertoolsMeter(),
-        timings(),
+        timing("wake_patience", WAKE_PATIENCE),
         [
             SqsQueue(sqs, env("ORDER_DEAD_LETTER_QUEUE_URL")),
             SqsQueue(sqs, env("SYNC_DEAD_LETTER_QUEUE_URL")),
@@ -257,7 +263,7 @@ def notifier() -> Notifier:
 
 
 def subscriptions() -> Subscriptions:
-    from numberdesk.services.notify import Subscriptions  # noqa: PLC0415
+    from numberdesk.services.subscriptions import Subscriptions  # noqa: PLC0415
 
     return Subscriptions(_people(), int(env("NOTIFICATION_SUBSCRIPTIONS")), PowertoolsMeter(), logger)
 
@@ -271,15 +277,33 @@ def _people() -> SnsTopic:
 def inventory_reconciler() -> InventoryReconciler:
     from numberdesk.services.inventory import InventoryReconciler  # noqa: PLC0415
 
-    return InventoryReconciler(_desk())
+    @cache
+    def comparer() -> Comparer:
+        from numberdesk.services.comparison import Comparer  # noqa: PLC0415
+
+        return Comparer(_desk())
+
+    interval = timing("inventory_interval", INVENTORY_INTERVAL)
+    return InventoryReconciler(_inventories(), SystemClock(), PowertoolsMeter(), logger, interval, comparer)
 
 
-def reminder() -> Reminder:
-    from numberdesk.services.erasing import Eraser, Reminder  # noqa: PLC0415
-    from numberdesk.storage.files import Bucket  # noqa: PLC0415
+def erasure_replay() -> ErasureReplay:
+    from numberdesk.services.erasure_replay import ErasureReplay  # noqa: PLC0415
 
-    desk = _desk()
-    return Reminder(desk, Eraser(desk.store, Bucket(aws.s3(), env("FILES_BUCKET"))))
+    def eraser(desk: Desk) -> Eraser:
+        from numberdesk.services.erasing import Eraser  # noqa: PLC0415
+        from numberdesk.storage.files import Bucket  # noqa: PLC0415
+
+        return Eraser(desk.store, Bucket(aws.s3(), env("FILES_BUCKET")))
+
+    return ErasureReplay(_inventories(), _desk, eraser)
+
+
+def _inventories() -> Inventories:
+    from numberdesk.storage.inventories import Inventories  # noqa: PLC0415
+
+    margin = timing("write_margin", WRITE_MARGIN)
+    return _table(Inventories, SystemClock(), margin, _marker())
 
 
 def publisher() -> Publisher:

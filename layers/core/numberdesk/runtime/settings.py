@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from numberdesk.domain.settings import Timings
 
 
@@ -32,3 +35,9 @@ def timings() -> Timings:
     from numberdesk.domain.settings import Timings  # noqa: PLC0415 - some functions have none
 
     return Timings.model_validate_json(env("TIMINGS"))
+
+
+def timing(name: str, default: timedelta) -> timedelta:
+    """Read one timing, for a function that starts faster without all others."""
+    found: timedelta = getattr(timings(), name) if name in json.loads(env("TIMINGS")) else default
+    return found

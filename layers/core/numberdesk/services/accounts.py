@@ -8,8 +8,8 @@ from uuid import NAMESPACE_URL, uuid5
 
 from numberdesk.domain import wording
 from numberdesk.domain.change import because
+from numberdesk.domain.clock import instant_text
 from numberdesk.domain.ledger import Entry
-from numberdesk.domain.model import instant_text
 from numberdesk.domain.statuses import ChangeKind
 from numberdesk.services.problems import Problem, ProblemError
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from numberdesk.domain import deadlines, ledger, stuck
+from numberdesk.domain.clock import instant_text
 from numberdesk.domain.fold import Rules
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.messages.desk import account_blocked
-from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import earliest
 from numberdesk.domain.schedule import schedule
 from numberdesk.domain.statuses import MOVES, ChangeKind, OrderState
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from numberdesk.providers.base import AccountFaultError
     from numberdesk.services.log import Log
     from numberdesk.services.ports import Meter, Providers, Queue, Receipt
-    from numberdesk.services.stores import Accounts, DeskStore, Wakes
+    from numberdesk.services.stores import Accounts, DeskStore, Orders
 
 
 _MAX_PAUSE = timedelta(seconds=0.2)
@@ -50,7 +50,7 @@ MAX_DELAY = timedelta(minutes=15)
 """The longest delay of a queue message (SQS)."""
 
 
-def send_wake(store: Wakes, order: Order, order_queue: Queue, sync_queue: Queue, now: datetime) -> None:
+def send_wake(store: Orders, order: Order, order_queue: Queue, sync_queue: Queue, now: datetime) -> None:
     """Wake an order when it is due: a received one by the order queue, any other by the sync queue.
 
     The wake carries the row's `wake_at` and is dropped if that has moved by the time it arrives. One that cannot be sent is left

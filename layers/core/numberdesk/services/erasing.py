@@ -2,7 +2,7 @@
 
 What was under way while somebody erased an order may still write: a form that was given out before, a poll, a notification, the check of
 a file. All of it is over after a while, so the erasure is repeated (`AGAIN`): the order itself is due for it. A backup brings back what
-was erased since it was made, and that it was erased, too: a mark in the bucket outlives the table.
+was erased since it was made, and that it was erased, too: a mark in the bucket outlives the table (`services.erasure_replay`).
 """
 
 from __future__ import annotations
@@ -12,17 +12,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
-from numberdesk.domain import gate
 from numberdesk.domain.change import Change, because
 from numberdesk.domain.statuses import ChangeKind
-from numberdesk.services.log import what_broke
 from numberdesk.services.uploads import VALID
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from numberdesk.domain.order import Order
-    from numberdesk.services.desk import Desk
     from numberdesk.services.ports import Files
     from numberdesk.services.stores import Personal
 
@@ -32,7 +29,6 @@ upload that began while its form was good may take longer, and the second one is
 RESTORE = "restore"
 """Who erases an order whose table was restored from a time before it was erased."""
 _MARKS = "erased/"
-ACTOR = "reconcile_inventory"
 
 
 def mark_erased(order: Order, by: str, now: datetime, *, reason: str | None = None) -> tuple[Order, Change]:
@@ -62,30 +58,3 @@ class Eraser:
     def marked(self) -> list[str]:
         """Read which orders were ever erased."""
         return [unquote(key.removeprefix(_MARKS)) for key in self.files.marks(_MARKS)]
-
-
-@dataclass(slots=True, eq=False, repr=False)
-class Reminder:
-    """Reminds a restored table of what was erased."""
-
-    desk: Desk
-    eraser: Eraser
-
-    def run(self) -> int:
-        """While a restored table is not confirmed: let each order be erased that was, once it is over; says how many are new."""
-        store = self.desk.store
-        if not gate.restored(store.gate(), store.table_id()):
-            return 0
-        reminded = 0
-        for order_id in self.eraser.marked():
-            try:
-                order = store.get(order_id)
-                if order is None or order.erased_at is not None or order.erasures_due:
-                    continue
-                now = self.desk.clock.now()
-                self.desk.commit(order, order.with_(erasures_due=(now,)), (), now, ACTOR, is_outcome=False)
-            except Exception as error:  # noqa: BLE001 - the others are not to wait for it; the next run tries it again
-                self.desk.log.error("not erased again", extra={"order_id": order_id, **what_broke(error)})  # noqa: TRY400
-            else:
-                reminded += 1
-        return reminded

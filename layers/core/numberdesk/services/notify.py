@@ -175,23 +175,3 @@ def _account(notice: Notice) -> str:
 
 def _all(_: Notice) -> str:
     return "all"
-
-
-@dataclass(slots=True, eq=False, repr=False)
-class Subscriptions:
-    """Watches the way to people, which a link in a mail can cut without a word."""
-
-    topic: Topic
-    expected: int
-    meter: Meter
-    log: Log
-
-    def count(self) -> None:
-        """Emit how many confirmed subscriptions are missing, if any are. Where the topic does not answer, all may be."""
-        try:
-            missing = self.expected - self.topic.confirmed()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the sweep is done
-            self.log.warning("subscriptions not counted", extra=what_broke(error))
-            missing = max(self.expected, 1)
-        if missing > 0:
-            self.meter.count("SubscriptionsMissing", missing)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from numberdesk.domain import gate, ledger, wording
 from numberdesk.domain.change import because
+from numberdesk.domain.clock import instant_text
 from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.ledger import Entry
-from numberdesk.domain.messages.desk import placing_resumed, placing_stopped
-from numberdesk.domain.model import instant_text
+from numberdesk.domain.messages.desk import placing_resumed, placing_stopped, table_restored
 from numberdesk.domain.statuses import ChangeKind
 from numberdesk.services.problems import Problem, ProblemError
 
@@ -62,7 +62,7 @@ class GateDesk:
         now, before = self.clock.now(), self.store.gate()
         if before.open is is_open:
             return self._view(before)
-        after = before.with_(version=before.version + 1, open=is_open, reason=reason, by=by, at=now)
+        after = before._replace(version=before.version + 1, open=is_open, reason=reason, by=by, at=now)
         kind = ChangeKind.PLACING_RESUMED if is_open else ChangeKind.PLACING_STOPPED
         text = placing_resumed(by, reason) if is_open else placing_stopped(by, reason)
         return self._put(after, kind, by, now, {"by": by, "reason": reason}, text)
@@ -93,7 +93,7 @@ class GateDesk:
             issue = ValidationIssue("search_until", "in_the_past", "this instant has passed; give one to come")
             raise ProblemError(Problem.INVALID, "nothing was confirmed", [issue])
         until = search_until or now + self.timings.restore_search
-        after = before.with_(
+        after = before._replace(
             version=before.version + 1, table_id=self.store.table_id(), confirmed_at=now, search_until=until
         )
         data = {
@@ -123,6 +123,11 @@ class GateDesk:
         if not self.store.put_gate(after, found):
             raise ProblemError(Problem.CHANGED_MEANWHILE, "somebody else changed it; read it again")
         return self._view(after)
+
+
+def restored_entry(table_id: str, actor: str, now: datetime) -> Entry:
+    """Make the entry that tells of a restored table. There is one for each table."""
+    return entry(table_id, ChangeKind.TABLE_RESTORED, f"restored.{table_id}", actor, now, {}, table_restored())
 
 
 def entry(

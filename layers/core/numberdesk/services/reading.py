@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from numberdesk.domain import gate
+from numberdesk.domain.clock import instant_text
 from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.lists import metadata_key
-from numberdesk.domain.model import instant_text
 from numberdesk.domain.statuses import HoldKind, OrderState
 from numberdesk.services.paging import Tokens, peek
 from numberdesk.services.problems import Problem, ProblemError

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from numberdesk.domain.clock import Clock
-    from numberdesk.domain.health import Lately, Sweep
+    from numberdesk.domain.health import Lately
+    from numberdesk.domain.sweep import Sweep
     from numberdesk.services.ports import Account, AccountState
-    from numberdesk.services.stores import Accounts, Gates, Healths, Holdings, Lists
+    from numberdesk.services.stores import Accounts, Gates, Healths, Holdings, Lists, Wakes
 
-    class Store(Accounts, Gates, Healths, Holdings, Lists, Protocol):
+    class Store(Accounts, Gates, Healths, Holdings, Lists, Wakes, Protocol):
         """What it needs of the table."""
 
 

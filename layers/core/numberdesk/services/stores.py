@@ -14,15 +14,16 @@ if TYPE_CHECKING:
 
     from numberdesk.domain.costs import Limits, Spent
     from numberdesk.domain.gate import Gate
-    from numberdesk.domain.health import Health, Sweep
+    from numberdesk.domain.health import Health
     from numberdesk.domain.ledger import Entry
     from numberdesk.domain.lists import Summary
     from numberdesk.domain.notices import HeldBack
     from numberdesk.domain.order import Order
     from numberdesk.domain.profile import Profile, ProfileKey, Upload
     from numberdesk.domain.request import OrderMessage
-    from numberdesk.domain.schedule import WakeKind
     from numberdesk.domain.snapshot import CommentSeen
+    from numberdesk.domain.statuses import WakeKind
+    from numberdesk.domain.sweep import Sweep
     from numberdesk.domain.values import Payload
     from numberdesk.services.ports import (
         Account,
@@ -89,6 +90,9 @@ class Orders(Protocol):
             SameContentError: another order holds the lock.
         """
 
+    def not_sent(self, order: Order) -> bool:
+        """Note that the wake of an order is not on its way after all; false where somebody wrote it since it was read."""
+
     def order_of(self, provider: str, account: str, provider_order_id: str) -> str | None:
         """Whose order a provider's order is."""
 
@@ -100,7 +104,7 @@ class Orders(Protocol):
 
 
 class Wakes(Protocol):
-    """Which orders have something due."""
+    """Which orders have something due, since when others wait, and the last sweep."""
 
     def due(self, kind: WakeKind, until: datetime, limit: int) -> list[Due]:
         """Give orders of a kind that are due until then, the earliest first."""
@@ -108,11 +112,17 @@ class Wakes(Protocol):
     def waking(self, order_ids: Sequence[str]) -> dict[str, Waking | None]:
         """Read what is due of at most 100 orders, strongly consistent: none of a row that cannot be read, and no entry without one."""
 
-    def not_sent(self, order: Order) -> bool:
-        """Note that the wake of an order is not on its way after all; false where somebody wrote it since it was read."""
-
     def put_off(self, due: Due, until: datetime) -> bool:
         """Let an order be due later whose row cannot be read; false where somebody wrote it since it was found."""
+
+    def oldest(self, partition: str) -> datetime | None:
+        """The instant at the first place of a list whose places begin with one; none where nobody is in it."""
+
+    def sweep(self) -> Sweep | None:
+        """Read what the last sweep found; none where there was none."""
+
+    def put_sweep(self, sweep: Sweep) -> None:
+        """Write what a sweep found. Nothing is written over what a newer version of numberdesk wrote."""
 
 
 class Lists(Protocol):
@@ -141,9 +151,6 @@ class Lists(Protocol):
 
     def count(self, partition: str) -> Counted:
         """Count the places of a list, up to a bound. At most two calls, for which nothing but the number comes back."""
-
-    def oldest(self, partition: str) -> datetime | None:
-        """The instant at the first place of a list whose places begin with one; none where nobody is in it."""
 
     def paging_key(self) -> bytes:
         """Give the key that tokens of pages are authenticated with: the table's own, made at its first use. Another table has another."""
@@ -252,13 +259,7 @@ class Spending(Protocol):
 
 
 class Healths(Protocol):
-    """The last sweep, and what came of polls and webhooks of each account."""
-
-    def sweep(self) -> Sweep | None:
-        """Read what the last sweep found; none where there was none."""
-
-    def put_sweep(self, sweep: Sweep) -> None:
-        """Write what a sweep found. Nothing is written over what a newer version of numberdesk wrote."""
+    """What came of polls and webhooks of each account."""
 
     def health(self, provider: str, account: str) -> Health:
         """Read the health of an account."""

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid5
 
-from numberdesk.domain.ledger import Entry
-from numberdesk.domain.messages.desk import row_unreadable
-from numberdesk.domain.model import instant_text
+from numberdesk.domain.clock import instant_text
 from numberdesk.domain.statuses import ChangeKind
 from numberdesk.services.log import what_broke
 from numberdesk.services.ports import NewerRowError
 
 if TYPE_CHECKING:
     from numberdesk.domain.clock import Clock
+    from numberdesk.domain.ledger import Entry
     from numberdesk.services.log import Log
     from numberdesk.services.ports import Meter, UnreadableRowError
     from numberdesk.services.stores import Ledger
@@ -52,6 +51,10 @@ class Unreadable:
                 self.told.add(error.key)
 
     def _entry(self, error: UnreadableRowError) -> Entry:
+        # Rare, and functions start faster.
+        from numberdesk.domain.ledger import Entry  # noqa: PLC0415
+        from numberdesk.domain.messages.desk import row_unreadable  # noqa: PLC0415
+
         key = error.key
         digest = hashlib.sha256("\n".join(key).encode(errors="replace")).hexdigest()[:32]
         now = self.clock.now()

@@ -11,13 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from numberdesk.domain import gate, health
-from numberdesk.domain.health import OnItsWay, Sweep
-from numberdesk.domain.messages.desk import table_restored
-from numberdesk.domain.model import instant_text
-from numberdesk.domain.schedule import WakeKind
-from numberdesk.domain.statuses import ChangeKind, OrderState
-from numberdesk.services import aws_errors, placing_gate
+from numberdesk.domain import gate
+from numberdesk.domain.clock import instant_text
+from numberdesk.domain.statuses import OrderState, WakeKind
+from numberdesk.domain.sweep import OnItsWay, Sweep, queue_seen
+from numberdesk.services import aws_errors
 from numberdesk.services.ports import BATCH, UnreadableRowError
 from numberdesk.services.waking import UNREAD_PAUSE, wake_of
 
@@ -25,11 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numberdesk.domain.clock import Clock
-    from numberdesk.domain.settings import Timings
     from numberdesk.services.ports import Due, Meter, Queue, Waking
-    from numberdesk.services.stores import Gates, Healths, Ledger, Lists, Orders, Outbox, Wakes
+    from numberdesk.services.stores import Gates, Ledger, Outbox, Wakes
 
-    class Store(Gates, Healths, Ledger, Lists, Orders, Outbox, Wakes, Protocol):
+    class Store(Gates, Ledger, Outbox, Wakes, Protocol):
         """What it needs of the table."""
 
 
@@ -95,7 +92,8 @@ class Waker:
     sync_queue: Queue
     clock: Clock
     meter: Meter
-    timings: Timings
+    wake_patience: timedelta
+    """How long it waits for a wake that it sent before it sends another."""
     dead_letters: Sequence[Queue] = ()
 
     def sweep(self) -> int:
@@ -107,7 +105,7 @@ class Waker:
         now = self.clock.now()
         before = self._before()
         # A wake is lost only after a while, and what came late is not to be sent again meanwhile.
-        late = now - self.timings.wake_patience
+        late = now - self.wake_patience
         waiting = {"orders": self._waiting(self.order_queue), "sync": self._waiting(self.sync_queue)}
         sent = before.on_their_way if before else {}
         swept = _Swept(
@@ -198,7 +196,7 @@ class Waker:
         for order, is_sent in zip(orders, sent, strict=True):
             if is_sent and order.wake_at is not None:
                 # For longer where others before it were lost.
-                patience = min(max(now - order.wake_at, self.timings.wake_patience), MAX_PATIENCE)
+                patience = min(max(now - order.wake_at, self.wake_patience), MAX_PATIENCE)
                 until = max(order.wake_at, now) + patience
                 swept.still_due[order.order_id] = OnItsWay(wake_at=order.wake_at, until=until)
 
@@ -219,7 +217,7 @@ class Waker:
 
     def _note(self, now: datetime, swept: _Swept, before: Sweep | None, waiting: Mapping[str, int | None]) -> None:
         """Write what this sweep found and sent, for the next one, and for people who look whether sweeps are made."""
-        queues = {name: health.queue_seen(before, name, count, now) for name, count in waiting.items()}
+        queues = {name: queue_seen(before, name, count, now) for name, count in waiting.items()}
         overdue = int((now - swept.oldest).total_seconds())
         sent = swept.still_due
         self.store.put_sweep(
@@ -248,7 +246,6 @@ class Waker:
         """Tell once that the table is a restored one."""
         table_id = self.store.table_id()
         if gate.restored(self.store.gate(), table_id):
-            position = f"restored.{table_id}"
-            self.store.record(
-                placing_gate.entry(table_id, ChangeKind.TABLE_RESTORED, position, ACTOR, now, {}, table_restored())
-            )
+            from numberdesk.services.placing_gate import restored_entry  # noqa: PLC0415 - rare, and a sweep starts faster
+
+            self.store.record(restored_entry(table_id, ACTOR, now))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from numberdesk.domain.model import instant_text
+from numberdesk.domain.clock import instant_text
 
 if TYPE_CHECKING:
     from datetime import datetime

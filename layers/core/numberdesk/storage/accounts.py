@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from numberdesk.domain.model import instant_text
-from numberdesk.providers.base import SlotBusyError
+from numberdesk.domain.clock import instant_text
 from numberdesk.services.ports import Account, AccountState
 from numberdesk.storage.dynamodb import ABSENT, PRESENT, Dynamo, put, update
 from numberdesk.storage.ledger import entry_item
@@ -109,6 +108,8 @@ class Accounts(Dynamo):
             next_at = self._record(key, lambda item: instant(item["next_at"])) or now
             mine = max(next_at, now)
             if mine - now > patience:
+                from numberdesk.providers.base import SlotBusyError  # noqa: PLC0415 - rare
+
                 raise SlotBusyError(mine - now)
             if not interval:
                 return mine - now

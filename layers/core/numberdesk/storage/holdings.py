@@ -6,8 +6,7 @@ import json
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from numberdesk.domain.clock import EARLIEST
-from numberdesk.domain.model import instant_text
+from numberdesk.domain.clock import EARLIEST, instant_text
 from numberdesk.domain.schema import ROWS
 from numberdesk.domain.statuses import AssetState
 from numberdesk.services.ports import Holding, Inventory, NewerRowError, UnreadableRowError

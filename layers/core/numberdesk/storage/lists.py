@@ -7,14 +7,14 @@ import secrets
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from numberdesk.domain.lists import SHARDS, Summary, memberships
+from numberdesk.domain.activity import SHARDS
+from numberdesk.domain.lists import Summary, memberships
 from numberdesk.services.ports import ConflictError, Counted, Page
 from numberdesk.storage.dynamodb import ABSENT, Dynamo, Write, delete, put
-from numberdesk.storage.values import instant, keyed, marshal, record_of
+from numberdesk.storage.values import keyed, marshal, record_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from numberdesk.domain.order import Order
     from numberdesk.storage.values import Key
@@ -106,14 +106,6 @@ class Lists(Dynamo):
         )
         found = int(answer["Count"])
         return Counted(min(found, MAX_COUNTED), found > MAX_COUNTED or "LastEvaluatedKey" in answer)
-
-    def oldest(self, partition: str) -> datetime | None:
-        places = [
-            place
-            for shard in range(SHARDS)
-            for place, _ in self._places(f"{partition}/{shard}", after=None, until=None, newest_first=False, limit=1)
-        ]
-        return instant(min(places).partition("#")[0]) if places else None
 
     def paging_key(self) -> bytes:
         table_id = self.table_id()

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from numberdesk.domain.clock import instant_text
 from numberdesk.domain.gate import Gate, closed_because
 from numberdesk.domain.lists import attention, next_deadline
-from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import Order
-from numberdesk.domain.schedule import WakeKind, wake_kind
+from numberdesk.domain.schedule import wake_kind
 from numberdesk.domain.schema import ROWS, NewerVersionError
-from numberdesk.domain.statuses import OrderState
 from numberdesk.services.ports import (
     ClaimedError,
     ConflictError,
-    Due,
     GateClosedError,
     Receipt,
     SameContentError,
-    Waking,
 )
 from numberdesk.storage.accounts import account_key
 from numberdesk.storage.dynamodb import ABSENT, PRESENT, Write, check, delete, put, update
@@ -34,8 +31,9 @@ from numberdesk.storage.lists import list_writes
 from numberdesk.storage.pages import order_of_items, pages, unnamed
 from numberdesk.storage.personal import comment_item, message_item, payload_item
 from numberdesk.storage.spending import Spending
-from numberdesk.storage.values import instant, item_size, keyed, pack, shard_of
+from numberdesk.storage.values import item_size, keyed, pack, shard_of
 from numberdesk.storage.vettings import Vettings
+from numberdesk.storage.wakes import WAKE_SHARDS, wake_shards
 from numberdesk.storage.webhooks import receipt_item
 
 if TYPE_CHECKING:
@@ -57,7 +55,6 @@ _MAX_BYTES = 3_500_000
 """Of a transaction with pages; DynamoDB allows 4 MB."""
 LARGE = 200_000
 """Bytes from which on a commit's largest item is a trouble: what grows lies on pages of less. DynamoDB allows 400 KB."""
-WAKE_SHARDS = 8
 _MINE = "attribute_not_exists(pk) OR order_id = :mine"
 
 
@@ -66,7 +63,7 @@ class _TakenError(Exception):
 
 
 class Orders(Gates, Spending, Vettings):
-    """Implements `services.stores.Orders` and `services.stores.Wakes`."""
+    """Implements `services.stores.Orders`."""
 
     def get(self, order_id: str) -> Order | None:
         """Read an order with its numbers, strongly consistent."""
@@ -259,25 +256,6 @@ class Orders(Gates, Spending, Vettings):
     def order_of_reference(self, reference: str) -> str | None:
         return self._record((f"REFERENCE#{reference}", "REFERENCE"), itemgetter("order_id"))
 
-    def due(self, kind: WakeKind, until: datetime, limit: int) -> list[Due]:
-        """Return orders of a kind that are due until then, the earliest first.
-
-        However long they are overdue: a missed sweep is made up for. The index follows its table with a delay.
-        """
-        found: list[Due] = []
-        for shard in wake_shards(kind):
-            values = {":shard": shard, ":until": instant_text(until)}
-            keys, _ = self._index("wake", "wake_shard = :shard AND wake_at <= :until", values, limit)
-            found += [Due(str(key["pk"]).removeprefix("ORDER#"), str(key["wake_at"])) for key in keys]
-        return sorted(found, key=lambda due: due.place)[:limit]
-
-    def waking(self, order_ids: Sequence[str]) -> dict[str, Waking | None]:
-        keys = [(f"ORDER#{order_id}", "ORDER") for order_id in dict.fromkeys(order_ids)]
-        names = {f"#{name}": name for name in ("pk", "sk", "v", *_WAKING)}
-        shown: dict[str, Any] = {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names}
-        rows = self._readable(self._get_batches(keys, **shown), _waking)
-        return {pk.removeprefix("ORDER#"): row for (pk, _), row in rows}
-
     def not_sent(self, order: Order) -> bool:
         values = {":shard": wake_shard(order.with_(sweep_at=None)), ":none": None, ":version": order.version}
         return self._update(
@@ -286,10 +264,6 @@ class Orders(Gates, Spending, Vettings):
             "version = :version",
             values,
         )
-
-    def put_off(self, due: Due, until: datetime) -> bool:
-        key, values = (f"ORDER#{due.order_id}", "ORDER"), {":until": instant_text(until), ":found": due.place}
-        return self._update(key, "SET wake_at = :until", "wake_at = :found", values)
 
 
 _EMPTY = {
@@ -342,13 +316,6 @@ def wake_shard(order: Order) -> str:
     return wake_shards(wake_kind(order))[int(shard_of(order.order_id, WAKE_SHARDS))]
 
 
-def wake_shards(kind: WakeKind) -> list[str]:
-    """Return the shards of the wake index for orders of a kind."""
-    # The shards without a name also have rows of all kinds that an earlier version wrote.
-    name = "" if kind is WakeKind.POLL else kind.value
-    return [f"{name}{shard}" for shard in range(WAKE_SHARDS)]
-
-
 def request_item(order: Order) -> Item:
     """Return an order's request: written once, with the order."""
     packed = pack(order.request.model_dump_json(exclude_defaults=True, warnings="error").encode())
@@ -361,14 +328,6 @@ def claim_key(provider: str, account: str, provider_order_id: str) -> Key:
 
 def lock_key(order: Order, content: str) -> Key:
     return f"LOCK#{order.provider}#{order.account}#{content}", "LOCK"
-
-
-_WAKING = ("order_id", "state", "received_at", "wake_at", "sweep_at")
-
-
-def _waking(item: Item) -> Waking:
-    at = {name: instant(item[name]) if item.get(name) else None for name in ("wake_at", "sweep_at")}
-    return Waking(item["order_id"], OrderState(item["state"]), instant(item["received_at"]), **at)
 
 
 def _owner(item: Item) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from numberdesk.domain.model import instant_text
+from numberdesk.domain.clock import instant_text
 from numberdesk.services.ports import KeptComment, Page
 from numberdesk.storage.dynamodb import PRESENT, Dynamo, put
 from numberdesk.storage.values import instant, keyed, pack, unpack

@@ -50,7 +50,7 @@ Indexes (all sparse, keys only, spread over shards so that no partition is hot):
 
 An order's row names the pages with its numbers and with every other field longer than `pages.FIELD_BYTES`; one query reads them all. A
 named page is never written again. If one is missing, a commit replaced it meanwhile, and the reader reads again. Pages that the row does
-not name do not count; `Orders.commit` writes and deletes them. Instants are text of fixed width (see `domain.model.instant_text`), so they
+not name do not count; `Orders.commit` writes and deletes them. Instants are text of fixed width (see `domain.clock.instant_text`), so they
 sort by time.
 
 An order's membership of a list is an item of its own, written in the order's transaction and only if it changes. A page of a list shows
@@ -61,14 +61,14 @@ from __future__ import annotations
 
 from numberdesk.storage.health import Healths
 from numberdesk.storage.holdings import Holdings
-from numberdesk.storage.ledger import Ledger
 from numberdesk.storage.lists import Lists
 from numberdesk.storage.notices import Notices
 from numberdesk.storage.orders import Orders
 from numberdesk.storage.personal import Personal
 from numberdesk.storage.profiles import Profiles
+from numberdesk.storage.wakes import Wakes
 from numberdesk.storage.webhooks import Webhooks
 
 
-class Table(Orders, Ledger, Lists, Webhooks, Personal, Holdings, Healths, Profiles, Notices):
+class Table(Orders, Wakes, Lists, Webhooks, Personal, Holdings, Healths, Profiles, Notices):
     """The order table (`services.stores`)."""

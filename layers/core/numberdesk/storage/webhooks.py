@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from numberdesk.domain.model import instant_text
+from numberdesk.domain.clock import instant_text
 from numberdesk.services.ports import KeptWebhook, Page, Receipt, Webhook
 from numberdesk.storage.dynamodb import ABSENT, NOT_NEWER, Dynamo, put
 from numberdesk.storage.values import instant

@@ -63,7 +63,7 @@ class PlacingView(Out):
     def of(cls, placing: Placing) -> Self:
         """Show the gate."""
         return cls.model_validate(
-            {**dict(placing.gate), **placing._asdict(), "placing": placing.closed_because is None},
+            {**placing.gate._asdict(), **placing._asdict(), "placing": placing.closed_because is None},
         )
 
 

@@ -10,8 +10,8 @@ from numberdesk.domain import answers as answering
 from numberdesk.domain import placing, wording
 from numberdesk.domain.capabilities import Ability, check
 from numberdesk.domain.change import Change, because
+from numberdesk.domain.clock import instant_text
 from numberdesk.domain.issues import ValidationIssue
-from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import Acknowledgement
 from numberdesk.domain.request import CriteriaItem, InvalidMessageError, read_message
 from numberdesk.domain.schedule import try_at

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self, cast
 from zoneinfo import ZoneInfo
@@ -691,7 +690,7 @@ def _part_ended(scene: Scene) -> None:
     deadlines = [scene.time + days * DAY for days in (12, 10)]
     for poll in range(8):
         due = (DeadlinesSeen(parts["GB"], ((deadlines[poll % 2], 1),)),)
-        scene.snapshot = replace(snapshot(GB=AssetState.PENDING, IE=AssetState.CANCELLED), deadlines=due)
+        scene.snapshot = snapshot(GB=AssetState.PENDING, IE=AssetState.CANCELLED)._replace(deadlines=due)
         scene.poll("london-dublin", MINUTE)
 
 

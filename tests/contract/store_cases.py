@@ -5,7 +5,6 @@ A store's test class inherits `StoreContract` and supplies the fixture `store`, 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -771,7 +770,7 @@ class StoreContract:
 
     def test_comment_is_marked_read_unless_it_was_erased(self, store: Store) -> None:
         seen = [CommentSeen(id=name, sub_order_id="s", body="?", by_provider=True, at=START) for name in ("c-1", "c-2")]
-        read = [replace(comment, read=True) for comment in seen]
+        read = [comment._replace(read=True) for comment in seen]
         first = create(store)
         second = first.with_(version=2, comments_seen=("c-1",))
         store.commit(first, second, [], comments=seen[:1])
@@ -1279,9 +1278,9 @@ class StoreContract:
         first = Health(version=1, written_at=START, webhook_at=START, polls=3, failed=1, error="HTTP 503")
         assert store.put_health("telnyx", "default", first) is True
         assert store.put_health("telnyx", "default", first) is False
-        second = first.with_(version=2, polls=4)
+        second = first._replace(version=2, polls=4)
         assert store.put_health("telnyx", "default", second) is True
-        assert store.put_health("telnyx", "default", second.with_(version=4)) is False
+        assert store.put_health("telnyx", "default", second._replace(version=4)) is False
         assert store.health("telnyx", "default") == second
         assert store.healths([("telnyx", "default"), ("telnyx", "other")]) == {("telnyx", "default"): second}
 

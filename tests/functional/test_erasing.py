@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -330,7 +329,7 @@ def test_poll_of_an_erased_order_stores_no_comments(over: World, monkeypatch: py
     erase(world)
     world.pass_time(HOURS, steps=18, sweep=True)
     late = CommentSeen(id="late", sub_order_id="s", by_provider=True, body=f"{NAME}, once more", at=world.clock.now())
-    monkeypatch.setattr(Telnyx, "observe", lambda self, order: replace(observe(self, order), comments=(late,)))
+    monkeypatch.setattr(Telnyx, "observe", lambda self, order: observe(self, order)._replace(comments=(late,)))
     # One poll, and no erasure after it.
     world.pass_time(86_400, sweep=True)
     assert "late" in world.order().comments_seen

@@ -84,6 +84,7 @@ OTHERS = {
     "runtime": {
         "aws_lambda_powertools",
         "botocore.config",
+        "botocore.loaders",
         "botocore.session",
         "types_boto3_dynamodb",
         "types_boto3_events",

@@ -32,7 +32,13 @@ LIGHT = {
     "numberdesk.storage.orders",
 }
 """What functions that read no order do without."""
-WITHOUT = {"publish_changes": LIGHT, "send_notifications": LIGHT | {"numberdesk.domain.ledger"}}
+WITHOUT = {
+    "publish_changes": LIGHT,
+    # Most of their ticks find nothing, and these are what an idle desk costs.
+    "reconcile_inventory": LIGHT - {"numberdesk.providers"} | {"pydantic"},
+    "send_notifications": LIGHT | {"numberdesk.domain.ledger"},
+    "wake_orders": LIGHT | {"pydantic"},
+}
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -394,7 +394,7 @@ class Carrier(base.Provider):
         truth.torn = world.provider == "telnyx" and bool(order.assets) and not truth.torn and world.happens("torn")
         if truth.torn:
             kept = tuple(asset for asset in snapshot.assets if world.random.random() < 0.7)
-            snapshot = replace(snapshot, assets=kept, deadlines=(), comments=())
+            snapshot = snapshot._replace(assets=kept, deadlines=(), comments=())
         world.point("after the carrier")
         return snapshot
 
@@ -509,6 +509,6 @@ class Carrier(base.Provider):
         self._write("a mark")
         truth = self.side.truths[comment_id.partition("-")[2]]
         truth.comments = [
-            replace(comment, read=True) if comment.id == comment_id else comment for comment in truth.comments
+            comment._replace(read=True) if comment.id == comment_id else comment for comment in truth.comments
         ]
         self._answer("")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -189,10 +188,10 @@ def test_rejection_quotes_the_latest_comments_and_the_others_are_sent_separately
 def test_many_comments_marked_read_are_stored_over_several_polls() -> None:
     unread = shown(comments=250)
     order = poll(pending(), unread).order
-    read = tuple(replace(comment, read=True) for comment in unread.comments)
+    read = tuple(comment._replace(read=True) for comment in unread.comments)
     kept: list[int] = []
     for index in range(4):
-        folded = poll(order, replace(unread, comments=read), NOW + index * GRACE)
+        folded = poll(order, unread._replace(comments=read), NOW + index * GRACE)
         order, kept = folded.order, [*kept, len(folded.comments)]
     assert kept == [100, 100, 50, 0]
     assert order.comments_unread == ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,7 @@ def with_comments(*comments: Any, **changes: Any) -> Any:
 
 
 def comment(comment_id: str = "c-1", at: datetime = NOW, **changes: Any) -> Any:
-    return replace(a_comment(comment_id, at=at), **changes)
+    return a_comment(comment_id, at=at)._replace(**changes)
 
 
 def test_unread_comment_is_reported_once_after_the_grace_period() -> None:
@@ -135,5 +134,5 @@ def test_deadline_moved_by_a_waiting_rejection_is_neither_unannounced_nor_report
     change = only(waiting, ChangeKind.DEADLINE_MOVED)
     assert not change.notify
     assert change.data["unannounced"] is False
-    told = poll(waiting.order, replace(moved, comments=(comment(),)), NOW + timedelta(seconds=9), unannounced=True)
+    told = poll(waiting.order, moved._replace(comments=(comment(),)), NOW + timedelta(seconds=9), unannounced=True)
     assert only(told, ChangeKind.REQUIREMENT_REJECTED).data["deadline"] == "2026-03-14T12:00:00.000000Z"

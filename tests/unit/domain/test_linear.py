@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -132,7 +131,7 @@ def history(size: dict[str, int]) -> dict[str, int]:
     play("unreadable", lambda it: fold_unreadable(it, began_at=at, now=at, rules=RULES))
     play("unreadable for long", lambda it: fold_unreadable(it, began_at=at, now=at, rules=RULES), timedelta(hours=7))
     play("sub orders end", lambda it: poll(it, shown(size, turn=8, lost=True), at))
-    play("the order ends", lambda it: poll(it, replace(shown(size, lost=True), phase=Phase.CANCELLED), at))
+    play("the order ends", lambda it: poll(it, shown(size, lost=True)._replace(phase=Phase.CANCELLED), at))
     return taken
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 USUAL = 3 * DAY
-LIMITED = replace(RULES, pending={"telnyx": USUAL})
+LIMITED = RULES._replace(pending={"telnyx": USUAL})
 OPEN = a_snapshot(AssetState.PENDING, AssetState.PENDING)
 REVIEWED = a_snapshot(AssetState.UNDER_REVIEW, AssetState.PENDING)
 ONE_THERE = a_snapshot(AssetState.ACTIVE, AssetState.PENDING)

@@ -247,13 +247,7 @@ def test_ended_order_missed_the_deadline_of_any_of_its_sub_orders(first: int, se
     order = poll(ordered(), seen(both(first, second), NOW, 0)).order
     at = NOW + 3 * HOUR
     over = seen(both(first, second, end), at, 1)
-    over = Snapshot(
-        **{
-            **{name: getattr(over, name) for name in Snapshot.__slots__},
-            "phase": Phase.FAILED,
-            "assets": (_number("s-0", A.FAILED), *over.assets[1:]),
-        }
-    )
+    over = over._replace(phase=Phase.FAILED, assets=(_number("s-0", A.FAILED), *over.assets[1:]))
     folded = poll(order.with_(assets=order.assets[:3]), over, at)
     assert folded.order.state is OrderState.CANCELLED
     [ended] = [change for change in folded.changes if change.kind is ChangeKind.ORDER_CANCELLED]
@@ -289,10 +283,7 @@ def test_end_of_each_sub_order_names_who_requested_it() -> None:
 
 def test_unknown_statuses_of_several_sub_orders_are_reported_together_once() -> None:
     words = tuple(UnknownValue("sub_number_order.status", status) for status in ("on-hold", "parked"))
-    shown = seen(both(50, 60), NOW, 0)
-    shown = Snapshot(
-        **{**{name: getattr(shown, name) for name in Snapshot.__slots__}, "unknown_values": words},
-    )
+    shown = seen(both(50, 60), NOW, 0)._replace(unknown_values=words)
     folded = poll(ordered(), shown)
     assert kinds(folded).count("UnknownProviderValue") == 1
     [change] = [each for each in folded.changes if each.kind is ChangeKind.UNKNOWN_PROVIDER_VALUE]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -35,7 +34,7 @@ def test_rejection_waiting_for_its_reason_is_reported_while_the_provider_is_unre
 
 @pytest.mark.parametrize(("minutes", "told"), [(5, False), (16, True)])
 def test_comment_waiting_for_a_rejection_is_reported_while_the_provider_is_unreadable(minutes: int, told: bool) -> None:
-    shown = replace(a_snapshot(AssetState.PENDING, AssetState.PENDING), comments=(a_comment(at=NOW),))
+    shown = a_snapshot(AssetState.PENDING, AssetState.PENDING)._replace(comments=(a_comment(at=NOW),))
     waiting = poll(pending(), shown, NOW)
     assert waiting.order.comments_waiting
     now = NOW + minutes * MINUTE

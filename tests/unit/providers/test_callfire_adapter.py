@@ -246,8 +246,8 @@ def test_credentials_for_another_host_are_not_sent_to_callfire() -> None:
     )
     with pytest.raises(AccountFaultError, match="v2_base_url"):
         build(credentials, _Clock(), Timings())
-    credentials.settings["v2_base_url"] = "http://127.0.0.1:8003/v2"
-    assert build(credentials, _Clock(), Timings()).can_find
+    complete = credentials._replace(settings={**credentials.settings, "v2_base_url": "http://127.0.0.1:8003/v2"})
+    assert build(complete, _Clock(), Timings()).can_find
 
 
 def _exception(status: int, message: str, code: int | None = None) -> httpx.Response:
@@ -675,7 +675,7 @@ def test_v2_is_queried_for_the_time_of_the_attempt() -> None:
     answers = _Answers(_listing(_v2(localNumbers=_group(3))))
     provider = _provider(answers, v2_find=True, v2_base_url="https://www.callfire.com/v2")
     assert provider.can_find
-    assert provider.find(_order(_local(3)), None) == [Placed("10", "NEW")]
+    assert provider.find(_order(_local(3)), None) == [Placed("10", "NEW", proven=False)]
     [request] = answers.requests
     assert request.url.copy_with(query=None) == "https://www.callfire.com/v2/orders"
     attempt = _order().attempt

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -32,7 +31,7 @@ def answers(**values: Any) -> list[dict[str, Any]]:
 
 def asking(*ids: str, state: RequirementState = RequirementState.AWAITING_VALUE) -> Any:
     shown = owing(DEADLINE, state)
-    return replace(shown, requirements=tuple(RequirementSeen(each, "s-1", state, state.value, 2, each) for each in ids))
+    return shown._replace(requirements=tuple(RequirementSeen(each, "s-1", state, state.value, 2, each) for each in ids))
 
 
 def test_invalid_values_fail_the_order_before_the_purchase_and_every_issue_is_listed() -> None:
@@ -131,7 +130,7 @@ def test_values_are_matched_by_requirement_name() -> None:
     desk = ADesk()
     desk.carrier.specifications = [SHORT]
     named = asking("r-1")
-    named = replace(named, requirements=(named.requirements[0]._replace(name="Registration"),))
+    named = named._replace(requirements=(named.requirements[0]._replace(name="Registration"),))
     desk.vetted(named, answers=answers(REGISTRATION="123"))
     desk.wake()
     assert desk.carrier.named("supply") == [{"r-1": "123"}]

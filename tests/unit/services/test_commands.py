@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -329,7 +328,7 @@ def test_comment_must_name_the_sub_order_if_there_are_several() -> None:
 
 
 def test_comment_is_marked_read_once_and_must_belong_to_the_order(desk: ADesk) -> None:
-    desk.carrier.snapshot = replace(desk.carrier.snapshot, comments=(a_comment("c-1"),))
+    desk.carrier.snapshot = desk.carrier.snapshot._replace(comments=(a_comment("c-1"),))
     desk.wake()
     assert refused(lambda: desk.commands.mark_read("order-1", "c-9", "ada")).problem is Problem.NOT_FOUND
     desk.commands.mark_read("order-1", "c-1", "ada")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -125,8 +124,7 @@ def test_value_that_one_number_had_is_not_supplied_to_all_again() -> None:
 def numbers_in(*states: RequirementState) -> Snapshot:
     """Return one sub order whose numbers each have requirement r-1 in a state of their own."""
     snapshot = owing(DEADLINE, min(states, key=[RequirementState.REJECTED, *RequirementState].index))
-    return replace(
-        snapshot,
+    return snapshot._replace(
         assets=tuple(
             asset._replace(requirements=(AssetRequirementSeen("r-1", state, "x"),))
             for asset, state in zip(snapshot.assets, states, strict=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -107,7 +106,7 @@ def test_webhook_finds_its_order_by_the_reference_too(desk: ADesk) -> None:
 def test_nothing_personal_comes_back_to_an_erased_order(desk: ADesk) -> None:
     order = desk.order.with_(state=OrderState.COMPLETED, ended_at=desk.time, erased_at=desk.time)
     desk.store.orders["order-1"] = order
-    desk.carrier.snapshot = replace(a_snapshot(AssetState.ACTIVE, AssetState.ACTIVE), comments=(a_comment(),))
+    desk.carrier.snapshot = a_snapshot(AssetState.ACTIVE, AssetState.ACTIVE)._replace(comments=(a_comment(),))
     take_in(desk, webhook("e-5"), desk.time)
     assert [each.body for _, each in desk.store.webhooks if each.webhook_id == "e-5"] in ([None], [])
     assert desk.store.comments == {}

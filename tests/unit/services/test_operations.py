@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -31,7 +30,7 @@ def address() -> Answer:
 
 def textual(state: RequirementState = RequirementState.AWAITING_VALUE) -> Any:
     shown = owing(DEADLINE, state)
-    return replace(shown, requirements=tuple(requirement._replace(kind=None) for requirement in shown.requirements))
+    return shown._replace(requirements=tuple(requirement._replace(kind=None) for requirement in shown.requirements))
 
 
 @pytest.fixture

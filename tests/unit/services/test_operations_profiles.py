@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -25,7 +24,7 @@ WAITING, REJECTED = RequirementState.AWAITING_VALUE, RequirementState.REJECTED
 
 def asking(*ids: str, state: RequirementState = WAITING) -> Any:
     shown = owing(DEADLINE, state)
-    return replace(shown, requirements=tuple(RequirementSeen(each, "s-1", state, state.value, 2, each) for each in ids))
+    return shown._replace(requirements=tuple(RequirementSeen(each, "s-1", state, state.value, 2, each) for each in ids))
 
 
 def a_profile(*ids: str, country: str = "DE", account: str = "default", **fields: Any) -> Profile:
@@ -173,7 +172,7 @@ def test_profile_skips_requirements_that_people_are_supplying() -> None:
 def test_incomplete_response_keeps_the_country_of_a_sub_order() -> None:
     desk = ADesk()
     desk.vetted(asking("r-1"))
-    desk.carrier.snapshot = replace(asking("r-1"), sub_orders=(SubOrderSeen("s-1", "pending"),))
+    desk.carrier.snapshot = asking("r-1")._replace(sub_orders=(SubOrderSeen("s-1", "pending"),))
     desk.store.put_profile(a_profile("r-1"))
     desk.wake()
     assert desk.entries(ChangeKind.PROFILE_APPLIED)

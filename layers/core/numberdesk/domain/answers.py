@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from numberdesk.domain import catalogue, operations, parts
 from numberdesk.domain.change import Change
@@ -15,7 +15,7 @@ from numberdesk.domain.values import FileValue, Payload
 from numberdesk.domain.wording import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from pydantic import JsonValue
@@ -61,12 +61,11 @@ def unanswered(order: Order) -> list[Requirement]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(NamedTuple):
     """An order with operations for the known answers, the payloads of these operations, and the changes."""
 
     order: Order
-    kept: dict[str, Payload] = field(default_factory=dict)
+    kept: Mapping[str, Payload] = MappingProxyType({})
     changes: tuple[Change, ...] = ()
 
 

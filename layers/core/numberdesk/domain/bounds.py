@@ -8,7 +8,6 @@ understood while the provider shows it.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from numberdesk.domain.snapshot import DeadlinesSeen, UnknownValue
@@ -88,8 +87,7 @@ def bounded(order: Order, snapshot: Snapshot) -> Snapshot:
     )
     with_deadline = {deadline.sub_order_id for deadline in order.deadlines if not deadline.own}
     deadlines = within("deadlines", snapshot.deadlines, with_deadline, MAX_SUB_ORDERS, lambda it: it.sub_order_id)
-    return replace(
-        snapshot,
+    return snapshot._replace(
         assets=assets,
         sub_orders=sub_orders,
         requirements=within(

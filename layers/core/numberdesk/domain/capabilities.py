@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from numberdesk.domain.durations import parse_duration
 from numberdesk.domain.issues import ValidationIssue
@@ -49,8 +49,10 @@ class Ability(StrEnum):
     RELEASE = "release"  # gives numbers or keywords back
 
 
-@dataclass(frozen=True, slots=True)
-class Capabilities:
+_CADENCE = tuple(timedelta(seconds=each) for each in (2, 5, 15, 60, 300, 900, 3600))
+
+
+class Capabilities(NamedTuple):
     """One provider's declared abilities."""
 
     provider: str
@@ -75,17 +77,17 @@ class Capabilities:
     features: frozenset[str] = frozenset()
     takes_contact: bool = False
     takes_requirement_groups: bool = False
-    group_countries: Mapping[str, str] = field(default_factory=dict)
+    group_countries: Mapping[str, str] = MappingProxyType({})
     """Countries whose orders need a fulfilled requirement group, each with its calling code."""
-    cadence: tuple[timedelta, ...] = tuple(timedelta(seconds=each) for each in (2, 5, 15, 60, 300, 900, 3600))
+    cadence: tuple[timedelta, ...] = _CADENCE
     """Pauses between polls of an open order; the last one repeats."""
-    pending: Mapping[str, timedelta] = field(default_factory=dict)
+    pending: Mapping[str, timedelta] = MappingProxyType({})
     """How long an order may be pending before people are notified, by kind of number (see `pending.usual`)."""
     finds_by_counts: bool = False
     """Whether a found purchase shows only how many numbers it is for, so that orders of as many cannot be distinguished."""
     call_interval: timedelta = timedelta(0)
     """Minimum time between two calls with one account, over all Lambdas; zero is no limit."""
-    ways_out: Mapping[str, str] = field(default_factory=dict)
+    ways_out: Mapping[str, str] = MappingProxyType({})
     """What to do instead, by unsupported kind of item."""
     not_sure: tuple[str, ...] = ()
     """What its documentation leaves open or contradicts, and how numberdesk handles that: for people."""

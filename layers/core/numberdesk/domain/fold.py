@@ -7,6 +7,7 @@ them, and absence from one answer never means deletion.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from numberdesk.domain import (
@@ -46,13 +47,12 @@ _MORE_VALUES = "(more)"
 _FIRST = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(NamedTuple):
     """What folding needs beside the order: times and cadence."""
 
     timings: Timings
     cadence: tuple[timedelta, ...]
-    pending: Mapping[str, timedelta] = field(default_factory=dict)
+    pending: Mapping[str, timedelta] = MappingProxyType({})
     """How long orders may be pending (see `pending.usual`)."""
 
 
@@ -64,7 +64,7 @@ class Folded(NamedTuple):
     comments: tuple[CommentSeen, ...] = ()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Progress:
     """An order on its way through several steps, with the changes so far."""
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from numberdesk.domain.model import Instant, Record
 from numberdesk.domain.text import cut
 
 _HOUR = timedelta(hours=1)
@@ -14,7 +13,7 @@ _MAX_ERROR = 500
 """Bytes of an error that are kept."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Seen:
     """What one process saw of an account and has not written yet."""
 
@@ -26,15 +25,15 @@ class Seen:
     error: str = ""
 
 
-class Health(Record):
+class Health(NamedTuple):
     """What came of polls and webhooks of an account. Polls are counted for the hour of the last write and the hour before."""
 
     version: int = 0
-    written_at: Instant | None = None
-    webhook_at: Instant | None = None
-    answered_at: Instant | None = None
+    written_at: datetime | None = None
+    webhook_at: datetime | None = None
+    answered_at: datetime | None = None
     """When a poll was last answered."""
-    failed_at: Instant | None = None
+    failed_at: datetime | None = None
     error: str = ""
     """Why the last poll that failed did."""
     polls: int = 0
@@ -65,7 +64,7 @@ def lately(health: Health, now: datetime) -> Lately:
 def after(health: Health, seen: Seen, now: datetime) -> Health:
     """Return the health of an account with what a process saw."""
     moved = _moved(health, now)
-    return moved.with_(
+    return moved._replace(
         version=health.version + 1,
         written_at=now,
         webhook_at=_later(health.webhook_at, seen.webhook_at),
@@ -82,7 +81,7 @@ def _moved(health: Health, now: datetime) -> Health:
     if health.written_at is None or (hours := (hour_of(now) - hour_of(health.written_at)) // _HOUR) <= 0:
         return health
     before = (health.polls, health.failed) if hours == 1 else (0, 0)
-    return health.with_(polls=0, failed=0, polls_before=before[0], failed_before=before[1])
+    return health._replace(polls=0, failed=0, polls_before=before[0], failed_before=before[1])
 
 
 def _later(one: datetime | None, other: datetime | None) -> datetime | None:

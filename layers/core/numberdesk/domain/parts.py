@@ -39,7 +39,7 @@ def grouped(items: Iterable[T]) -> dict[str, list[T]]:
     return groups
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Tally:
     """Whether any number of a sub order is open, and those that are cancelled or failed."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from numberdesk.domain.statuses import Phase
+from numberdesk.domain.text import repr_without
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,17 +80,20 @@ class DeadlinesSeen(NamedTuple):
     values: tuple[tuple[datetime, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CommentSeen:
+class CommentSeen(NamedTuple):
     """A comment on a sub order. Its body may hold personal data: it is stored separately and never logged."""
 
     id: str
     sub_order_id: str
-    body: str = field(repr=False)
+    body: str
     by_provider: bool
     at: datetime
     read: bool = False
     """Whether the provider marks it as read."""
+
+    def __repr__(self) -> str:
+        """Format it without its body."""
+        return repr_without(self, "body")
 
 
 class UnknownValue(NamedTuple):
@@ -103,8 +107,7 @@ class UnknownValue(NamedTuple):
     of_asset: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """An order as its provider shows it now. It is made of several reads and may be torn: absence proves nothing."""
 
     provider_order_id: str
@@ -122,7 +125,7 @@ class Snapshot:
     """The provider's total for the order, as it writes it."""
     total_cost_currency: str | None = None
     """Its currency (ISO 4217)."""
-    deadline_overrides: Mapping[str, datetime | None] = field(default_factory=dict)
+    deadline_overrides: Mapping[str, datetime | None] = MappingProxyType({})
     """By number, for those read one by one: its deadline if it differs from that of the sub order's other numbers in the same
     status, or none."""
     unread_deadlines: frozenset[str] = frozenset()

@@ -23,16 +23,14 @@ SHORTENED = "\N{HORIZONTAL ELLIPSIS} [shortened]"
 _OPEN, _CLOSE = "\N{LEFT DOUBLE QUOTATION MARK}", "\N{RIGHT DOUBLE QUOTATION MARK}"
 _PLAIN = re.compile(r"\+?[A-Za-z0-9](?:[A-Za-z0-9._:@+=#-]{0,126}[A-Za-z0-9])?", re.ASCII)
 """An id, a code or one word: it cannot be mistaken for a sentence and needs no quotation marks."""
-_SCHEME = re.compile(r"\b([a-z][a-z0-9+.-]{0,30}):(?=//)|\b(mailto|tel|sms|javascript|data|file):", re.IGNORECASE)
-_WWW = re.compile(r"\b(www)\.", re.IGNORECASE)
+# Those that stay text are compiled when they are first needed: many processes quote nothing.
+_SCHEME = r"(?i)\b([a-z][a-z0-9+.-]{0,30}):(?=//)|\b(mailto|tel|sms|javascript|data|file):"
+_WWW = r"(?i)\b(www)\."
 _HOST = re.compile(r"(?<=[\w-])\.(?=[^\W\d_]{2})")
 """The dot before a possible top-level domain: mail programs turn bare hosts into links, too."""
-_COMMON = re.compile(
-    r"(?<=[\w-])\.(?=(?:com|net|org|info|biz|io|co|app|dev|xyz|top|site|online|link|click|shop|club|live|ru|cn|me|ly|us|uk|de|eu)\b)",
-    re.IGNORECASE,
-)
+_COMMON = r"(?i)(?<=[\w-])\.(?=(?:com|net|org|info|biz|io|co|app|dev|xyz|top|site|online|link|click|shop|club|live|ru|cn|me|ly|us|uk|de|eu)\b)"
 """The same for the most common top-level domains. No field has such a name, so paths of fields stay as they are."""
-_ENDS_IN_A_HOST = re.compile(rf"\.[^\W\d_]*{re.escape(SHORTENED)}$")
+_ENDS_IN_A_HOST = rf"\.[^\W\d_]*{re.escape(SHORTENED)}$"
 _LOOKALIKES = str.maketrans(
     dict.fromkeys(
         '"\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}\N{DOUBLE LOW-9 QUOTATION MARK}'
@@ -85,9 +83,9 @@ def paragraph(text: str, most: int) -> str:
         most: most bytes in UTF-8; a longer one is cut and says so.
     """
     line = _without_links(_one_line(text))
-    line = _COMMON.sub("[.]", line) if "." in line else line
+    line = re.sub(_COMMON, "[.]", line) if "." in line else line
     # A cut within a word after a dot may create a host.
-    return _ENDS_IN_A_HOST.sub(SHORTENED, cut(line, most)) if len(line.encode()) > most else line
+    return re.sub(_ENDS_IN_A_HOST, SHORTENED, cut(line, most)) if len(line.encode()) > most else line
 
 
 def cut(text: str, most: int) -> str:
@@ -180,8 +178,8 @@ def _one_line(text: str) -> str:
 
 def _without_links(line: str) -> str:
     if ":" in line:
-        line = _SCHEME.sub(lambda found: f"{found[1] or found[2]}[:]", line)
-    return _WWW.sub(r"\1[.]", line) if "." in line else line
+        line = re.sub(_SCHEME, lambda found: f"{found[1] or found[2]}[:]", line)
+    return re.sub(_WWW, r"\1[.]", line) if "." in line else line
 
 
 def read_json(body: str) -> Any:
@@ -195,3 +193,9 @@ def read_json(body: str) -> Any:
     except RecursionError:
         message = "nested too deep"
         raise ValueError(message) from None
+
+
+def repr_without(record: Any, *secret: str) -> str:
+    """Format a named tuple without these fields: they hold personal data or secrets, and a log may get its text."""
+    shown = (f"{name}={value!r}" for name, value in record._asdict().items() if name not in secret)
+    return f"{type(record).__name__}({', '.join(shown)})"

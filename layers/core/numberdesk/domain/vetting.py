@@ -106,7 +106,7 @@ def counts(before: Order, after: Order) -> tuple[str, dict[str, int]] | None:
     return (month, dict(added)) if added else None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Times:
     """How long numbers of one country and type were vetted."""
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
 from datetime import timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from numberdesk.domain.text import paragraph
+from numberdesk.domain.text import paragraph, repr_without
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -131,28 +131,30 @@ class Plan(NamedTuple):
     """How many numbers a search found that did not match."""
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """An order at the provider: its id there, and its status if the provider gave one."""
 
     provider_order_id: str
     provider_status: str | None = None
     over: bool = False
     """It failed, by its status: of several orders found, follow another one."""
-    proven: bool = field(default=True, compare=False)
+    proven: bool = True
     """It shows our reference, or exactly the numbers and keywords that were requested. As many of the same kind prove nothing: the
     account may have placed another order at the same moment."""
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(NamedTuple):
     """One account's secret: base URL, credentials by the provider's own names, and settings. Never logged."""
 
     provider: str
     account: str
     base_url: str
-    values: dict[str, str] = field(repr=False)
-    settings: dict[str, object] = field(default_factory=dict)
+    values: dict[str, str]
+    settings: Mapping[str, object] = MappingProxyType({})
+
+    def __repr__(self) -> str:
+        """Format it without its values."""
+        return repr_without(self, "values")
 
     def value(self, name: str) -> str:
         """Return one credential.

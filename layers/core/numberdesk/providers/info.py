@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class WebhookAuth(StrEnum):
@@ -19,8 +19,7 @@ _KEYS = {WebhookAuth.SIGNATURE: "PublicKeys", WebhookAuth.TOKEN: "TokenDigests"}
 _VARIABLES = {WebhookAuth.SIGNATURE: "PUBLIC_KEYS", WebhookAuth.TOKEN: "TOKEN_DIGESTS"}
 
 
-@dataclass(frozen=True, repr=False, eq=False)  # for the receiver's cold start
-class ProviderInfo:
+class ProviderInfo(NamedTuple):
     """One provider. The other modules of its package are imported when they are first needed (see `providers.registry`)."""
 
     name: str

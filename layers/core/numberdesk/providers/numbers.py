@@ -15,9 +15,7 @@ _DASHES = "[-\u2010\u2011\u2012\u2013]"
 _SEPARATOR = rf"(?:{_SPACES}?(?:{_DASHES}|[./]){_SPACES}?|{_SPACES})"
 # Single separators only, so that a masked number (`+14375------`) does not match. No letters: no extensions, no vanity numbers.
 # Possessive quantifiers: backtracking over a few dozen digits would take forever.
-_WRITTEN = re.compile(
-    rf"(?:tel:)?(\+?{_SPACES}?(?:\([0-9]++\)|[0-9]++)(?:{_SEPARATOR}?\([0-9]++\)|{_SEPARATOR}?[0-9]++)*+)", re.ASCII
-)
+_WRITTEN = rf"(?:tel:)?(\+?{_SPACES}?(?:\([0-9]++\)|[0-9]++)(?:{_SEPARATOR}?\([0-9]++\)|{_SEPARATOR}?[0-9]++)*+)"  # compiled at first use
 _BETWEEN = re.compile(r"[,;|\r\n]+|(?<!\s)\s+(?=\+)")
 _FIELDS = ("phone_number", "phoneNumber", "number", "e164", "value")
 """Where an object in place of a number may hold it."""
@@ -52,7 +50,7 @@ def number(value: object, *countries: str) -> str | None:
         return None
     if E164.fullmatch(value):
         return value
-    written = _WRITTEN.fullmatch(value.strip())
+    written = re.fullmatch(_WRITTEN, value.strip(), re.ASCII)
     if written is None:
         return None
     digits = re.sub("[^0-9]", "", written[1])

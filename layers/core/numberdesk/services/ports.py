@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
+
+from numberdesk.domain.text import repr_without
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -78,8 +80,7 @@ TEST = "test:"
 """How the id of a test webhook begins, so that it never hides a genuine one of the same id."""
 
 
-@dataclass(frozen=True, slots=True)
-class Webhook:
+class Webhook(NamedTuple):
     """A webhook as it came, authenticated unless it is a test. `body` is none where it was too large: then only its hash is kept."""
 
     webhook_id: str
@@ -91,7 +92,11 @@ class Webhook:
     """Which key or token matched: the first 16 hexadecimal digits of its SHA-256."""
     reason: str = ""
     """Why it could not be matched, if it could not."""
-    body: bytes | None = field(default=None, repr=False)
+    body: bytes | None = None
+
+    def __repr__(self) -> str:
+        """Format it without its body."""
+        return repr_without(self, "body")
 
     @property
     def is_test(self) -> bool:
@@ -181,17 +186,20 @@ class KeptWebhook(NamedTuple):
     webhook: Webhook
 
 
-@dataclass(frozen=True, slots=True)
-class KeptComment:
+class KeptComment(NamedTuple):
     """A comment as it was kept."""
 
     id: str
     sub_order_id: str
-    body: str = field(repr=False)
+    body: str
     by_provider: bool
     at: datetime
     read: bool = False
     """Whether the provider counted it as read by us when it was seen last."""
+
+    def __repr__(self) -> str:
+        """Format it without its body."""
+        return repr_without(self, "body")
 
 
 T_co = TypeVar("T_co", covariant=True)
@@ -284,18 +292,21 @@ class Refusals(Protocol):
         """Put a message aside with the reason as an attribute."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
+class DeadLetter(NamedTuple):
     """A message that was put aside: as it came, and what was written on it."""
 
     message_id: str
-    body: str = field(repr=False)
+    body: str
     sent_at: datetime
     """When it was put aside."""
     reason: str | None
     """None where the queue itself put it aside."""
     order_id: str | None
     correlation_id: str | None
+
+    def __repr__(self) -> str:
+        """Format it without its body."""
+        return repr_without(self, "body")
 
 
 class DeadLetterQueue(Protocol):

@@ -111,12 +111,12 @@ class Syncer:
             self._keep(kept, None, reason=sent.get("reason", "it names no order"))
         for hint in hints:
             webhook_id = f"{prefix}{hint.webhook_id}"
-            named = Webhook(**{**_fields(kept), "webhook_id": webhook_id})
+            named = kept._replace(webhook_id=webhook_id)
             order_id = self._order_of(provider, account, hint)
             order = self.desk.store.get(order_id) if order_id else None
             if order is not None and order.erased_at is not None:
                 # What was erased does not come back with the next webhook.
-                named = Webhook(**{**_fields(named), "body": None})
+                named = named._replace(body=None)
             if order_id is None or self.desk.store.receipt(order_id, webhook_id) is None:
                 # One that is known was kept when it came first.
                 self._keep(named, order_id, reason="" if order_id else "no order of ours")
@@ -139,7 +139,7 @@ class Syncer:
             self.desk.meter.count("UnmatchedWebhooks")
             self.desk.log.warning("webhook unmatched", extra={"provider": webhook.provider, "reason": reason})
         expires_at = webhook.received_at + self.retention
-        self.desk.store.keep_webhook(Webhook(**{**_fields(webhook), "reason": reason}), order_id, expires_at=expires_at)
+        self.desk.store.keep_webhook(webhook._replace(reason=reason), order_id, expires_at=expires_at)
 
     def _poll(
         self,
@@ -376,7 +376,3 @@ def _is_seen_since(order: Order, hinted: Hinted) -> bool:
 def _hint(fields: dict[str, Any]) -> Hint:
     occurred_at = fields.get("occurred_at")
     return Hint(**{**fields, "occurred_at": datetime.fromisoformat(occurred_at) if occurred_at else None})
-
-
-def _fields(event: Webhook) -> dict[str, Any]:
-    return {name: getattr(event, name) for name in Webhook.__slots__}

@@ -65,7 +65,7 @@ OVERLOOKED_AFTER = {
 """From which age on something counts as overlooked of which people were told before. The other ages have alarms of their own."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Swept:
     """What came of a sweep so far."""
 

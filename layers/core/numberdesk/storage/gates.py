@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from numberdesk.domain.clock import instant_text
 from numberdesk.domain.gate import OPENING, Gate, restored
 from numberdesk.storage.accounts import Accounts, account_key
 from numberdesk.storage.dynamodb import ABSENT, over, put
 from numberdesk.storage.ledger import entry_item
-from numberdesk.storage.values import instant, keyed
+from numberdesk.storage.values import attributes, keyed, tuple_of
 
 if TYPE_CHECKING:
     from numberdesk.domain.ledger import Entry
@@ -23,6 +22,7 @@ GATE: Key = ("DESK#placing", "GATE")
 _NO_GATE = Gate(version=0, table_id="")
 """The gate of a table that lost its own: it counts as restored."""
 _INSTANTS = ("at", "confirmed_at", "search_until")
+_read_gate = tuple_of(Gate, _INSTANTS)
 _RECALLED = ("recalled",)
 """Cached for a table that was given back its accounts."""
 
@@ -32,14 +32,14 @@ class Gates(Accounts):
 
     def gate(self) -> Gate:
         """Read the gate. A table that never had one, nor an order, gets an open one, unless there was another table before it."""
-        there = self._record(GATE, gate_of_item)
+        there = self._record(GATE, _read_gate)
         if there is None and any(account.named for account in self.accounts()):
             self._recall_once()
             return _NO_GATE
         if self._marker is None:
             if there is None:
                 self._write(put(gate_item(Gate(table_id=self.table_id())), ABSENT))
-                there = self._record(GATE, gate_of_item)
+                there = self._record(GATE, _read_gate)
             return there or _NO_GATE
         if there is None or there.table_id == OPENING:
             return self._first_gate(self._marker, there)
@@ -59,7 +59,7 @@ class Gates(Accounts):
             if is_new:
                 self._write(put(gate_item(Gate(table_id=OPENING)), ABSENT))
             # Read again: another run may have begun to open it meanwhile.
-            there = self._record(GATE, gate_of_item)
+            there = self._record(GATE, _read_gate)
             if there is None:
                 self._recall(marker)
                 return _NO_GATE
@@ -71,7 +71,7 @@ class Gates(Accounts):
         opened = gate_item(there._replace(table_id=table_id))
         values = {":read": there.version, ":opening": OPENING}
         self._write(put(opened, "version = :read AND table_id = :opening", values))
-        return self._record(GATE, gate_of_item) or _NO_GATE
+        return self._record(GATE, _read_gate) or _NO_GATE
 
     def _recall(self, marker: Marker) -> None:
         """Record the accounts of a lost table again: they are compared before placing continues."""
@@ -93,11 +93,4 @@ class Gates(Accounts):
 
 def gate_item(gate: Gate) -> Item:
     """Return the gate's item. The entries of its ledger are in the same partition."""
-    fields = gate._asdict()
-    instants = {name: instant_text(fields[name]) if fields[name] else None for name in _INSTANTS}
-    return keyed(GATE, **fields | instants)
-
-
-def gate_of_item(item: Item) -> Gate:
-    instants = {name: instant(item[name]) if item.get(name) else None for name in _INSTANTS}
-    return Gate(**{name: item[name] for name in Gate._fields if name in item} | instants)
+    return keyed(GATE, **attributes(gate, _INSTANTS))

@@ -5,14 +5,17 @@ from __future__ import annotations
 import zlib
 from datetime import UTC, datetime
 from decimal import Clamped, Context, Decimal, Inexact, Overflow, Rounded, Underflow
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from numberdesk.domain.clock import instant_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from pydantic import BaseModel
 
 M = TypeVar("M", bound="BaseModel")
+R = TypeVar("R", bound=NamedTuple)
 Item = dict[str, Any]
 Key = tuple[str, str]
 
@@ -82,6 +85,23 @@ def known(item: Item, model: type[BaseModel]) -> Item:
 def record_of(model: type[M]) -> Callable[[Item], M]:
     """Return a function that reads an item as a record."""
     return lambda item: model.model_validate(known(item, model))
+
+
+def attributes(record: NamedTuple, instants: Collection[str]) -> Item:
+    """Return the fields of a named tuple as attributes; those that are instants become text."""
+    fields = record._asdict()
+    return fields | {name: instant_text(fields[name]) if fields[name] else None for name in instants}
+
+
+def tuple_of(kind: type[R], instants: Collection[str]) -> Callable[[Item], R]:
+    """Return a function that reads such attributes. A field that an older version did not write has its default."""
+    make: Callable[..., R] = kind
+
+    def read(item: Item) -> R:
+        fields = {name: item[name] for name in kind._fields if name in item}
+        return make(**fields | {name: instant(fields[name]) if fields.get(name) else None for name in instants})
+
+    return read
 
 
 def shard_of(key: str, shards: int) -> str:

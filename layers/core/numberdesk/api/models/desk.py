@@ -2,7 +2,6 @@
 
 import json
 from base64 import b64encode
-from dataclasses import asdict
 from datetime import date
 from typing import Annotated, Self
 
@@ -162,7 +161,7 @@ class DeadLetterView(Out):
     def of(cls, letter: DeadLetter) -> Self:
         """Show a dead letter."""
         shown = {"body": letter.body[:_MAX_BODY], "body_characters": len(letter.body)}
-        return cls.model_validate({**asdict(letter), **shown})
+        return cls.model_validate({**letter._asdict(), **shown})
 
 
 class RedrivenDeadLetter(Out):
@@ -202,7 +201,7 @@ class WebhookView(Out):
         body = kept.webhook.body
         document, text = _read(body)
         shown = {"body": None if body is None else b64encode(body).decode(), "document": document, "text": text}
-        return cls.model_validate({**asdict(kept.webhook), **shown})
+        return cls.model_validate({**kept.webhook._asdict(), **shown})
 
 
 _JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)

@@ -42,7 +42,7 @@ class Shown(NamedTuple):
     deadline: datetime | None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Group:
     """The open numbers of one sub order in one requirements status."""
 

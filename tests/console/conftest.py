@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support import aws
+from tests.support import aside, aws
 from tests.support.browser import MISSING, chromium, launched
 from tests.support.browser import window as open_window
 from tests.support.builders import body
@@ -54,8 +54,18 @@ def visitor(desk: Desk) -> Iterator[Visitor]:
         yield made
 
 
+@pytest.fixture(scope="session")
+def _run_aside(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Start the local run that tests in `tests/e2e` read, if the session has any: beside the browser there is time for it."""
+    if not any(item.get_closest_marker("e2e") for item in request.session.items):
+        yield
+        return
+    with aside.begun(tmp_path_factory):
+        yield
+
+
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(_run_aside: None) -> Iterator[Browser]:
     """Return a Chromium. Without one the tests that need it are skipped, unless NUMBERDESK_CONSOLE is `required`."""
     path = chromium()
     if path is None:

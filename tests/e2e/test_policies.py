@@ -7,7 +7,7 @@ import pytest
 from numberdesk.api.routes import ROUTES
 from tests.support.local_run import Told
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("local-aws")]
+pytestmark = pytest.mark.e2e
 
 
 @pytest.mark.parametrize("policy", ["read", "operate", "spend"])

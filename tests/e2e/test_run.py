@@ -8,8 +8,7 @@ import pytest
 from bench.flood import misanswered
 from tests.support.local_run import ROOT, Told
 
-# One after the other, and so that the tests of other groups have the other worker.
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("local-aws")]
+pytestmark = pytest.mark.e2e
 
 
 def test_all_stories_end_as_expected(told: Told) -> None:

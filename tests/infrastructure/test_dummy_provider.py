@@ -13,7 +13,7 @@ DUMMY = ROOT / "tests" / "dummy_provider"
 
 def test_new_provider_needs_only_its_folder(tmp_path: Path) -> None:
     library = tmp_path / "library"
-    shutil.copytree(LAYER, library, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(LAYER, library)
     shutil.copytree(DUMMY / "acme", library / "numberdesk" / "providers" / "acme")
     ran = subprocess.run(
         [

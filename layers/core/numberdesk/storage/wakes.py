@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from numberdesk.storage.values import Item, Key
 
-WAKE_SHARDS = 8
+WAKE_SHARDS = 2
+"""Partitions of each kind in the wake index. A sweep queries all of them, and DynamoDB takes 1,000 writes a second in each."""
 _SWEEP: Key = ("DESK#sweep", "LAST")
 
 

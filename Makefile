@@ -46,12 +46,12 @@ up: .venv/ready .sam/ready .ministack/ready ## deploy onto a local AWS, leave it
 down: .venv/ready ## stop the run that `make up` started
 	@.venv/bin/python -m local down
 
-# Side by side: the tests leave processors idle while they wait for the local AWS and the browser.
+# Side by side: setting up waits for the network, and the tests for the local AWS and the browser.
 .PHONY: test pytest
-test: .venv/ready .sam/ready .ministack/ready ## lint, validate the template, run all tests
+test: .venv/bin/uv ## lint, validate the template, run all tests
 	@$(MAKE) --no-print-directory --jobs 3 pytest lint-python lint-template
 
-pytest:
+pytest: .venv/ready .sam/ready .ministack/ready
 	@$(WITH_UV) .venv/bin/pytest -n 2 --dist loadgroup
 
 .PHONY: test-console
@@ -77,16 +77,16 @@ format: .venv/ready ## format the code
 	.venv/bin/ruff format
 
 .PHONY: lint
-lint: .venv/ready .sam/ready ## ruff, mypy, sam validate
+lint: .venv/bin/uv ## ruff, mypy, sam validate
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync lint-python lint-template
 
 .PHONY: lint-python lint-template
-lint-python:
+lint-python: .venv/ready
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 
-lint-template:
+lint-template: .sam/ready
 	AWS_DEFAULT_REGION=eu-central-1 .sam/bin/sam validate --lint
 	AWS_DEFAULT_REGION=eu-central-1 .sam/bin/cfn-lint
 

@@ -824,6 +824,14 @@ class StoreContract:
         store.keep_webhook(event, None, expires_at=START + timedelta(days=90))
         assert [item.webhook for item in store.kept_webhooks(None, DAY, after=None, limit=9).items] == [event]
 
+    def test_same_delivery_of_a_webhook_replaces_itself(self, store: Store) -> None:
+        # A poll that runs again after an erasure keeps it without its body.
+        event = Webhook("e-1", "telnyx", "default", START, "00ff", body=b"{}")
+        erased = event._replace(body=None)
+        for each in (event, erased):
+            store.keep_webhook(each, "order-1", expires_at=START + timedelta(days=90))
+        assert [item.webhook for item in store.kept_webhooks("order-1", DAY, after=None, limit=9).items] == [erased]
+
     def test_webhooks_are_read_in_order_and_from_one_place(self, store: Store) -> None:
         for index in (2, 0, 1):
             for order_id in ("order-1", "order-2", None):

@@ -258,7 +258,14 @@ class MemoryStore:
             for owner, it in self.webhooks
         ):
             return
-        if (order_id, webhook) not in self.webhooks:
+        there = [
+            index
+            for index, (owner, it) in enumerate(self.webhooks)
+            if owner == order_id and _place(it) == _place(webhook)
+        ]
+        if there:
+            self.webhooks[there[0]] = (order_id, webhook)
+        else:
             self.webhooks.append((order_id, webhook))
 
     def comment(self, order_id: str, comment_id: str) -> str | None:
@@ -283,7 +290,7 @@ class MemoryStore:
 
     def kept_webhooks(self, order_id: str | None, day: str, *, after: str | None, limit: int) -> Page[KeptWebhook]:
         places = [
-            (f"{instant_text(webhook.received_at)}#{webhook.webhook_id}", webhook)
+            (_place(webhook), webhook)
             for owner, webhook in self.webhooks
             if owner == order_id and (owner is not None or instant_text(webhook.received_at).startswith(day))
         ]
@@ -614,6 +621,11 @@ def _page(found: Iterable[tuple[str, T]], after: str | None, limit: int, *, newe
         reverse=newest_first,
     )
     return Page(tuple(item for _, item in rest[:limit]), rest[limit - 1][0] if len(rest) > limit else None)
+
+
+def _place(webhook: Webhook) -> str:
+    """Return the place of a webhook among those of its order or day."""
+    return f"{instant_text(webhook.received_at)}#{webhook.webhook_id}"
 
 
 def _unmatched(webhook: Webhook) -> tuple[str, str, str, str]:

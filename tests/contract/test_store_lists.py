@@ -143,8 +143,9 @@ def test_unchanged_row_appears_exactly_once(
 
 @contextmanager
 def loaded(count: int) -> Iterator[tuple[DynamoDBClient, dict[str, list[tuple[str, str]]]]]:
-    """Load orders as `make lists` does, but few: moto copies every row many times."""
-    with mock.patch.dict("os.environ", LAMBDA), quick_moto(), mock_aws():
+    """Load orders as `make lists` does, but few, since moto copies every row many times, and by one writer, since it takes no two at once."""
+    one = mock.patch.object(lists, "_WRITERS", 1)
+    with mock.patch.dict("os.environ", LAMBDA), one, quick_moto(), mock_aws():
         client = boto3.client("dynamodb", region_name=REGION)
         yield client, lists.load(client, lists.orders(count, days=20, customers=2))
 

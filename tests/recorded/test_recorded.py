@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from numberdesk.domain.gate import Gate
 from numberdesk.domain.health import Health
 from numberdesk.domain.schema import NewerVersionError, Schema
-from numberdesk.domain.statuses import ChangeKind
+from numberdesk.domain.statuses import ChangeKind, WakeKind
 from numberdesk.domain.sweep import Sweep
 from numberdesk.domain.values import Payload
 from numberdesk.services.ports import Inventory, NewerRowError, UnreadableRowError
@@ -55,6 +56,13 @@ def test_row_is_read_as_its_version_read_it(path: Path) -> None:
     with quick_moto():
         found = readers.read_rows(readers.rows(path.parent.parent.name), path.stem)
     assert holds(found, expected), found
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_order_is_due_as_its_version_wrote_it(version: str) -> None:
+    with quick_moto(), readers.a_table(readers.rows(version)) as table:
+        due = [each.order_id for kind in WakeKind for each in table.due(kind, LATER + timedelta(days=400), 100)]
+    assert due == ["order-1"]
 
 
 @pytest.mark.parametrize("path", recorded("messages"), ids=name)

@@ -55,12 +55,12 @@ def begun(factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def record(folder: Path) -> None:
     """Play a run, and write down what it told, or what went wrong."""
-    from tests.support.local_run import play  # noqa: PLC0415 - only the process that plays needs it
-
     home = folder / "run"
     home.mkdir()
     told: Told | Exception
     try:
+        from tests.support.local_run import play  # noqa: PLC0415 - only the process that plays needs it
+
         told = play(home, SHELL)
     except Exception as error:  # noqa: BLE001 - whoever asks for the run gets it
         told = error

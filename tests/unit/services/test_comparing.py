@@ -450,3 +450,11 @@ def test_number_released_and_bought_again_is_present(account: Account, *, over_f
     assert account.compare() == ()
     account.shop.has = [over]
     assert account.compare() == (f"vanished/{value}",)
+
+
+def test_tick_that_finds_nothing_due_does_not_build_what_compares(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.compare()
+    monkeypatch.setattr(account.inventory_reconciler, "comparer", lambda: pytest.fail("nothing is due"))
+    assert account.compare_again() == ()

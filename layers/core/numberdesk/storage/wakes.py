@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 from numberdesk.domain.activity import SHARDS
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 WAKE_SHARDS = 2
 """Partitions of each kind in the wake index. A sweep queries all of them, and DynamoDB takes 1,000 writes a second in each."""
+_EARLIER_SHARDS = 8
+"""As many as version 0.1.0 had."""
+_EARLIER_HOLDS = 3600.0
+"""Seconds for which it is remembered which of those beyond `WAKE_SHARDS` still have orders."""
 _SWEEP: Key = ("DESK#sweep", "LAST")
 
 
@@ -35,11 +40,22 @@ class Wakes(Gates, Ledger):
         However long they are overdue: a missed sweep is made up for. The index follows its table with a delay.
         """
         found: list[Due] = []
-        for shard in wake_shards(kind):
+        for shard in (*wake_shards(kind), *self._earlier(kind)):
             values = {":shard": shard, ":until": instant_text(until)}
             keys, _ = self._index("wake", "wake_shard = :shard AND wake_at <= :until", values, limit)
             found += [Due(str(key["pk"]).removeprefix("ORDER#"), str(key["wake_at"])) for key in keys]
         return sorted(found, key=lambda due: due.place)[:limit]
+
+    def _earlier(self, kind: WakeKind) -> list[str]:
+        """Return the shards with orders that an earlier version wrote. The next commit of such an order moves it."""
+        known = ("earlier shards", kind.value)
+        asked_at, shards = self._known.get(known, (0.0, []))
+        # Wall-clock time: see `table_id`.
+        if abs(time.time() - asked_at) > _EARLIER_HOLDS:
+            beyond = wake_shards(kind, _EARLIER_SHARDS)[WAKE_SHARDS:]
+            shards = [each for each in beyond if self._index("wake", "wake_shard = :shard", {":shard": each}, 1)[0]]
+            self._known[known] = (time.time(), shards)
+        return list(shards)
 
     def waking(self, order_ids: Sequence[str]) -> dict[str, Waking | None]:
         keys = [(f"ORDER#{order_id}", "ORDER") for order_id in dict.fromkeys(order_ids)]
@@ -66,11 +82,11 @@ class Wakes(Gates, Ledger):
         self._write(put(_sweep_item(sweep), NOT_NEWER))
 
 
-def wake_shards(kind: WakeKind) -> list[str]:
+def wake_shards(kind: WakeKind, count: int = WAKE_SHARDS) -> list[str]:
     """Return the shards of the wake index for orders of a kind."""
     # The shards without a name also have rows of all kinds that an earlier version wrote.
     name = "" if kind is WakeKind.POLL else kind.value
-    return [f"{name}{shard}" for shard in range(WAKE_SHARDS)]
+    return [f"{name}{shard}" for shard in range(count)]
 
 
 _WAKING = ("order_id", "state", "received_at", "wake_at", "sweep_at")
